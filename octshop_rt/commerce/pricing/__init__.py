@@ -1,0 +1,1 @@
+"""Pricing: pure arithmetic from lines and adjustments to a quote that adds up to the fen."""
