@@ -1,0 +1,24 @@
+// The web clients, their budgets (KB, gzip) for the first page a person sees, and what that first page loads lazily.
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+export const clients = ['shop', 'agent', 'clerk', 'pos', 'phone']
+
+export const budgets = {
+  shop: { js: 130, css: 45, first: ['shop/pages/Home.vue', 'shop/locales/zh-CN.json'] },
+  agent: { js: 260, css: 40, first: ['agent/pages/Workbench.vue', 'agent/locales/zh-CN.json'] },
+  clerk: { js: 100, css: 40, first: ['clerk/pages/Scan.vue', 'clerk/locales/zh-CN.json'] },
+  pos: { js: 120, css: 40, first: ['pos/pages/Cashier.vue', 'pos/locales/zh-CN.json'] },
+  phone: { js: 120, css: 40, first: ['phone/pages/Pay.vue', 'phone/locales/zh-CN.json'] },
+}
+
+/** Every file below a folder, as absolute paths. */
+export function* filesBelow(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesBelow(path)
+    else yield path
+  }
+}
