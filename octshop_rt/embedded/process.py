@@ -1,0 +1,91 @@
+"""A server program as our child: started in its own session, ended with us even when we are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Child:
+    """One running program. `stop` asks, waits, and only then kills."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], pid_file: Path) -> None:
+        self._popen = popen
+        self._pid_file = pid_file
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._popen.poll()
+
+    async def stop(self, seconds: float) -> None:
+        """SIGTERM, wait up to `seconds`, SIGKILL."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.terminate()
+        if not await _gone(self._popen, seconds):
+            self._popen.kill()
+            await _gone(self._popen, 5)
+        self._pid_file.unlink(missing_ok=True)
+
+
+def start(command: Sequence[str | Path], output: Path, pid_file: Path, *, marker: str) -> Child:
+    """Start `command` with its output in `output`. `marker`, a part of its command line, proves later whose pid it is.
+
+    Call it on the main thread: the kernel ends the child when the thread that started it ends.
+    """
+    with output.open("wb") as log:
+        popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C goes to us; we stop our children in order
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks, before any thread of the child
+        )
+    pid_file.write_text(f"{popen.pid}\n{marker}\n")
+    return Child(popen, pid_file)
+
+
+async def end_left_over(pid_file: Path, seconds: float) -> None:
+    """End a child of an earlier run that was killed before it could stop it, if that pid is still the same program."""
+    with contextlib.suppress(OSError, ValueError):
+        pid_text, marker = pid_file.read_text().splitlines()[:2]
+        pid = int(pid_text)
+        if marker not in _command_line(pid):
+            return
+        os.kill(pid, signal.SIGTERM)
+        async with asyncio.timeout(seconds):
+            while marker in _command_line(pid):
+                await asyncio.sleep(0.05)
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def _end_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def _gone(popen: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            while popen.poll() is None:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        return popen.poll() is not None
+    return True
