@@ -1,0 +1,1 @@
+"""The foundation: settings, time, ids, money, storage, events. It knows nothing of shops."""

@@ -1,0 +1,46 @@
+"""Ids: a kind letter, 48 bits of time and 80 bits of chance in Crockford base32. They sort by birth."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from octshop_rt.core.clock import Clock
+
+# person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund, voucher,
+# redemption, bill, event, journal, hold, notice, conversation, other
+Kind = Literal[
+    "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "Z"
+]
+
+# 27 characters: fits a WeChat out_trade_no (6 to 32 letters and digits).
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_:-]+$")]
+RequestId = Annotated[
+    str,
+    Meta(
+        min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="made by the client, kept over retries"
+    ),
+]
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _base32(number: int, length: int) -> str:
+    digits: list[str] = []
+    for _ in range(length):
+        number, low = divmod(number, 32)
+        digits.append(_ALPHABET[low])
+    return "".join(reversed(digits))
+
+
+class Ids:
+    """Makes ids. One per process, given the process's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def new(self, kind: Kind) -> str:
+        """A new id of `kind`, 27 characters, never made before."""
+        return kind + _base32(self._clock.now(), 10) + _base32(secrets.randbits(80), 16)

@@ -1,0 +1,133 @@
+"""Process settings: one frozen Struct from one TOML file and `OCTSHOP__A__B` variables. Unknown keys stop the start."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message says which key and why."""
+
+
+class MongoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`apart` may give `im`, `files` or `ads` a cluster of their own by URI."""
+
+    uri: str = ""
+    prefix: str = "octshop"
+    apart: dict[Literal["im", "files", "ads"], str] = {}
+
+
+class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Empty: one process with the in-process twins."""
+
+    url: str = ""
+
+
+class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`public_url` is the exact origin browsers use; `proxies` are the only peers whose X-Forwarded-For counts."""
+
+    host: str = "127.0.0.1"
+    port: int = 8480
+    public_url: str = ""
+    origins: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    web_dir: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The origin of our own pages."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+class WechatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One WeChat Pay v3 merchant account. Keys are file paths, never values.
+
+    `platform_key_file` is WeChat's public key (mode `PUB_KEY_ID_…`), `platform_key_id` its id.
+    """
+
+    mchid: str
+    appid: str
+    serial_no: str
+    private_key_file: str
+    api_v3_key_file: str
+    platform_key_id: str
+    platform_key_file: str
+    gateway_url: str = "https://api.mch.weixin.qq.com"
+    notify_url: str = ""
+    barcode: Literal["v3", "off"] = "v3"
+
+
+class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`url` receives POST {phone, code, purpose}; empty uses the demo inbox, which production refuses."""
+
+    url: str = ""
+    token_file: str = ""
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The payment-channel simulator; `url` empty means none. Refused in production."""
+
+    url: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it. Business figures (periods, rates, switches) are not here: they are versioned documents."""
+
+    mode: Literal["production", "demo", "test"] = "production"
+    data_dir: str = "var"
+    secret_file: str = ""
+    mongo: MongoSettings = MongoSettings()
+    redis: RedisSettings = RedisSettings()
+    http: HttpSettings = HttpSettings()
+    wechat: dict[str, WechatSettings] = {}
+    sms: SmsSettings = SmsSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+
+    @property
+    def production(self) -> bool:
+        """Whether simulators, demo senders and test commands are refused."""
+        return self.mode == "production"
+
+
+PREFIX = "OCTSHOP__"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `path` (TOML) with variables on top. SettingsError on unknown keys and wrong types."""
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as fault:
+            message = f"cannot read settings file {path}: {fault.strerror}"
+            raise SettingsError(message) from None
+        except tomllib.TOMLDecodeError as fault:
+            message = f"settings file {path} is not TOML: {fault}"
+            raise SettingsError(message) from None
+    _overlay(tree, os.environ if environment is None else environment)
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as fault:
+        message = f"settings: {fault}"
+        raise SettingsError(message) from None
+
+
+def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX):
+            continue
+        *path, last = name[len(PREFIX) :].lower().split("__")
+        place = tree
+        for part in path:
+            below = place.setdefault(part, {})
+            if not isinstance(below, dict):
+                message = f"settings: {name} goes below {part}, which holds a value"
+                raise SettingsError(message)
+            place = below
+        place[last] = value

@@ -1,0 +1,53 @@
+"""Tracked tasks: a mutation once begun runs to its end, whatever happens to the connection that asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class TaskRegistry:
+    """Holds running mutations so that a client's disconnect cannot cancel a commit, and shutdown can wait for them.
+
+    PyMongo marks a cancelled commit as committed locally without retry or abort, so cancellation must never reach it.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def spawn(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        """Start `work` as a tracked task. Its failure is logged even when nobody awaits it."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def run(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> T:
+        """Await `work`; if the caller is cancelled meanwhile, `work` goes on."""
+        return await asyncio.shield(self.spawn(work, name=name))
+
+    async def drain(self, *, seconds: float) -> int:
+        """Wait up to `seconds` for what still runs; returns how many were left and have been cancelled."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+        left = set(self._running)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1)
+        return len(left)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.debug("tracked task failed", task=task.get_name(), fault=repr(fault))
