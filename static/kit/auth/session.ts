@@ -1,0 +1,85 @@
+// Who is signed in on these pages: an httpOnly cookie holds the session, this holds its face and its CSRF token.
+import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { Api, ApiError, type Audience } from '@kit/api/http'
+import type { BuyerSignedIn, DeviceSession, StaffSignedIn, WsTicket } from '@kit/api/types'
+import { deviceId, deviceName } from './device'
+
+export interface Credentials {
+  phone: string
+  code?: string
+  password?: string
+}
+
+export class Session<S extends { csrf_token: string }> {
+  readonly api: Api
+  /** The signed-in person's answer, or null. */
+  readonly me: ShallowRef<S | null> = shallowRef(null)
+  /** False until the first GET session has been answered. */
+  readonly known: Ref<boolean> = ref(false)
+  private first: Promise<void> | null = null
+
+  constructor(audience: Audience) {
+    this.api = new Api(audience)
+    this.api.onSignedOut = () => this.take(null)
+  }
+
+  /** Asks once who is here; later calls share the answer. */
+  start(): Promise<void> {
+    this.first ??= this.refresh()
+    return this.first
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.take(await this.api.get<S>(`/${this.api.audience}/session`))
+    } catch (fault) {
+      if (!(fault instanceof ApiError) || fault.status !== 401) {
+        this.first = null
+        throw fault
+      }
+      this.take(null)
+    }
+    this.known.value = true
+  }
+
+  sendCode(phone: string): Promise<void> {
+    return this.api.post(`/${this.api.audience}/login-codes`, { phone })
+  }
+
+  async signIn(credentials: Credentials): Promise<S> {
+    const device = { id: deviceId(), name: deviceName() }
+    const answer = await this.api.post<S>(`/${this.api.audience}/login`, { ...credentials, device })
+    this.take(answer)
+    this.known.value = true
+    return answer
+  }
+
+  async signOut(): Promise<void> {
+    try {
+      await this.api.del(`/${this.api.audience}/session`)
+    } finally {
+      this.take(null)
+    }
+  }
+
+  devices(): Promise<{ items: DeviceSession[] }> {
+    return this.api.get(`/${this.api.audience}/devices`)
+  }
+
+  revoke(sessionId: string): Promise<void> {
+    return this.api.del(`/${this.api.audience}/devices/${sessionId}`)
+  }
+
+  /** A one-time ticket for the socket. */
+  async ticket(): Promise<string> {
+    return (await this.api.post<WsTicket>(`/${this.api.audience}/ws-ticket`)).ticket
+  }
+
+  private take(answer: S | null): void {
+    this.api.csrf = answer?.csrf_token ?? ''
+    this.me.value = answer
+  }
+}
+
+export const buyerSession = (): Session<BuyerSignedIn> => new Session<BuyerSignedIn>('buyer')
+export const staffSession = (): Session<StaffSignedIn> => new Session<StaffSignedIn>('staff')
