@@ -4,7 +4,7 @@ For trial, development and tests. The mongod that comes with the Python wheel is
 needs a supported MongoDB of its own (docs/operations.md).
 """
 
-from octshop_rt.embedded.mongo import EmbeddedMongo
-from octshop_rt.embedded.redis import EmbeddedRedis
+from octshop_rt.embedded.mongod import EmbeddedMongo
+from octshop_rt.embedded.redisd import EmbeddedRedis
 
 __all__ = ["EmbeddedMongo", "EmbeddedRedis"]

@@ -50,10 +50,10 @@ class EmbeddedRedis:
         await end_left_over(path / "redis.pid", STOP_SECONDS)
         password = self._folder.secret("redis-password")
         port = self._folder.port("redis-port")
-        # In a 0600 file, because a command line is everybody's to read.
-        self._folder.secret("redis.conf")
+        # The password stands in a file in a 0700 folder, because a command line is everybody's to read.
         settings = path / "redis.conf"
         with self._folder.writing():
+            settings.touch(mode=0o600)
             settings.write_text(
                 f"bind 127.0.0.1\nport {port}\nrequirepass {password}\nprotected-mode yes\ndir {path}\n"
                 f'save ""\nappendonly no\nmaxmemory {self._memory_mb}mb\nmaxmemory-policy volatile-ttl\n'
