@@ -20,7 +20,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 class PaymentPart(msgspec.Struct, frozen=True, kw_only=True):
     """What a payment is for: `order:O…`, `bill:I…`. Refunds name the part. `scope` says whose money it becomes;
-    `pending` is the ledger account that holds it until it is earned (`voucher_unredeemed` or `shop_pending`)."""
+    `pending` is the ledger account that holds it until it is earned (`voucher_unredeemed` or `shop_pending`).
+    """
 
     subject: str
     amount_fen: Fen
@@ -28,7 +29,7 @@ class PaymentPart(msgspec.Struct, frozen=True, kw_only=True):
     pending: str = "shop_pending"
 
 
-class PaymentSucceeded(Event):
+class PaymentSucceeded(Event, frozen=True, kw_only=True):
     """The channel has the money and the ledger says so. Written once per payment."""
 
     payment_id: str
@@ -40,20 +41,20 @@ class PaymentSucceeded(Event):
     paid_at: Millis
 
 
-class PaymentDoubt(Event):
+class PaymentDoubt(Event, frozen=True, kw_only=True):
     """Due: ask the channel what became of an attempt. `round` counts the questions."""
 
     attempt_id: str
     round: int = 0
 
 
-class PaymentExpired(Event):
+class PaymentExpired(Event, frozen=True, kw_only=True):
     """Due: a payment's time is up; query, close at the channel, then close here."""
 
     payment_id: str
 
 
-class RefundDue(Event):
+class RefundDue(Event, frozen=True, kw_only=True):
     """Give `amount_fen` of one part back to its payer; `refund_key` makes it one refund however often it is asked."""
 
     refund_key: str
@@ -64,14 +65,14 @@ class RefundDue(Event):
     reason: str
 
 
-class RefundStarted(Event):
+class RefundStarted(Event, frozen=True, kw_only=True):
     """A refund row exists; the channel must be asked until it is final."""
 
     refund_id: str
     round: int = 0
 
 
-class RefundSucceeded(Event):
+class RefundSucceeded(Event, frozen=True, kw_only=True):
     """The channel has given the money back."""
 
     refund_id: str
@@ -82,7 +83,7 @@ class RefundSucceeded(Event):
     refunded_at: Millis
 
 
-class OrderUnpaid(Event):
+class OrderUnpaid(Event, frozen=True, kw_only=True):
     """Due: the order's time to pay is over."""
 
     order_id: str
@@ -103,7 +104,7 @@ class PaidLine(msgspec.Struct, frozen=True, kw_only=True):
     branch_ids: tuple[str, ...] = ()
 
 
-class OrderPaid(Event):
+class OrderPaid(Event, frozen=True, kw_only=True):
     """An order is paid and stands. Self-contained: the verify wing issues vouchers from it."""
 
     order_id: str
@@ -117,14 +118,14 @@ class OrderPaid(Event):
     paid_at: Millis
 
 
-class OrderClosed(Event):
+class OrderClosed(Event, frozen=True, kw_only=True):
     """An order ended unpaid; its stock is back."""
 
     order_id: str
     reason: str
 
 
-class VoucherIssued(Event):
+class VoucherIssued(Event, frozen=True, kw_only=True):
     """A voucher exists."""
 
     voucher_id: str
@@ -135,7 +136,7 @@ class VoucherIssued(Event):
     uses_total: int
 
 
-class VoucherUsed(Event):
+class VoucherUsed(Event, frozen=True, kw_only=True):
     """`uses` of a voucher were written off; `amount_fen` is their allocated paid share."""
 
     redemption_id: str
@@ -151,13 +152,13 @@ class VoucherUsed(Event):
     clerk_id: str
 
 
-class VoucherExpired(Event):
+class VoucherExpired(Event, frozen=True, kw_only=True):
     """Due: a voucher's last moment has passed."""
 
     voucher_id: str
 
 
-class BillPaid(Event):
+class BillPaid(Event, frozen=True, kw_only=True):
     """A cashier's sale is paid."""
 
     bill_id: str

@@ -63,11 +63,10 @@ _prepared: dict[str, int] = {}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drop_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+def drop_databases() -> Iterator[None]:
     """Leave nothing behind on a MongoDB that outlives the run."""
     yield
-    if _prepared and "OCTSHOP_TEST_MONGO_URI" in os.environ:
-        uri = request.getfixturevalue("mongo_uri")
+    if uri := os.environ.get("OCTSHOP_TEST_MONGO_URI"):
         asyncio.run(_drop(uri))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pymongo.monitoring import CommandListener, CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 WATCHED = {"find", "update", "findAndModify", "delete", "count"}
 

@@ -45,7 +45,10 @@ class LapsedLease(Exception):
 
 
 class Dispatcher:
-    """One per process; any number of them share the work. `owner` is new for each start of a process. `drain()` is for tests and one-shot commands."""
+    """One per process; any number of them share the work. `owner` is new for each start of a process.
+
+    `drain()` is for tests and one-shot commands.
+    """
 
     BATCH = 128
     LEASE_MS = 60 * SECOND
@@ -114,7 +117,7 @@ class Dispatcher:
                 if rows:
                     await self._handle(rows)
                     continue
-            except Exception as fault:  # the loop must outlive any fault; it is logged and tried again
+            except Exception as fault:  # noqa: BLE001  (the loop must outlive any fault; it is logged and tried again)
                 log.warning("dispatcher round failed", fault=repr(fault))
                 rows = []
             try:
@@ -143,7 +146,7 @@ class Dispatcher:
             with_events = [(row, self._event(row)) for row in rows]
             try:
                 await self._effect(subscriptions[0], with_events, finished=True)
-            except Exception as fault:  # one of them is at fault: find out which, one by one
+            except Exception as fault:  # noqa: BLE001  (one of them is at fault: find out which)
                 log.info("batch fell apart, going one by one", event_type=name, fault=repr(fault))
             else:
                 return
@@ -159,7 +162,7 @@ class Dispatcher:
                 await outbox.finish(self._db, row, now=self._clock.now())
         except LapsedLease:
             log.info("lease lapsed", event_id=row.id, event_type=row.type)
-        except Exception as fault:  # whatever a handler raises: back off, then park
+        except Exception as fault:  # noqa: BLE001  (whatever a handler raises: back off, then park)
             await self._failed(row, fault)
 
     async def _run(self, one: Subscription, row: OutboxRow, event: Event, *, finished: bool) -> None:

@@ -1,4 +1,4 @@
-"""Refusals: one class per reason, with a stable dotted code, an HTTP status, a retry flag and words in two languages."""
+"""Refusals: one class per reason, with a stable code, an HTTP status, a retry flag and words in two languages."""
 
 from __future__ import annotations
 

@@ -47,5 +47,5 @@ async def examine(
         if progress is not None:
             progress(check, len(findings))
         async for finding in check.run(db):
-            findings.append(finding)
+            findings.append(finding)  # noqa: PERF401  (the length is told while it grows)
     return Report(checks=len(checks), findings=tuple(findings))

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from octshop_rt.core.clock import Clock
 
-# person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund, voucher,
-# redemption, bill, event, journal, hold, notice, conversation, other
+# person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund,
+# voucher, redemption, bill, event, journal, hold, notice, conversation, other
 Kind = Literal[
     "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "Z"
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 import pymongo
@@ -153,7 +153,8 @@ class Database:
 
     async def create_indexes(self, collections: Sequence[Collection[Any]]) -> int:
         """Create what is missing; returns how many indexes were declared. Only the `indexes` command and the
-        embedded start call this."""
+        embedded start call this.
+        """
         declared = 0
         for collection in collections:
             raw = self.raw(collection)
@@ -172,10 +173,10 @@ class Database:
 
     async def index_keys(self, collection: Collection[Any]) -> list[tuple[list[tuple[str, Any]], bool]]:
         """What the server has for `collection`: (keys, unique) per index. For fsck."""
-        found: list[tuple[list[tuple[str, Any]], bool]] = []
-        async for one in await self.raw(collection).list_indexes():
-            found.append((list(one["key"].items()), bool(one.get("unique", False))))
-        return found
+        return [
+            (list(one["key"].items()), bool(one.get("unique", False)))
+            async for one in await self.raw(collection).list_indexes()
+        ]
 
     async def wipe(self, collections: Sequence[Collection[Any]]) -> None:
         """Delete every row. For tests and `demo reset`; refused nowhere, so call it nowhere else."""
@@ -302,7 +303,7 @@ class Collection(Generic[Row]):
             doc = await raw.find_one_and_update(
                 query, change, upsert=upsert, sort=sort, return_document=ReturnDocument.AFTER, session=session
             )
-        return self._row(cast("dict[str, Any] | None", doc))
+        return self._row(doc)
 
     async def count(self, at: Database | Transaction, query: Doc, *, limit: int | None = None) -> int:
         """How many match."""
@@ -363,7 +364,7 @@ def _client(uri: str, listeners: Sequence[Any]) -> AsyncMongoClient[dict[str, An
 
 
 @contextlib.contextmanager
-def _faults(*, write: bool, inside: AsyncClientSession | None = None) -> Iterator[None]:
+def _faults(*, write: bool, inside: AsyncClientSession | None = None) -> Generator[None]:
     """Turn driver faults into ours. Inside a transaction only duplicates: the others carry retry labels."""
     try:
         yield

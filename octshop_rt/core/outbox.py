@@ -25,7 +25,8 @@ KEEP_DONE_MS = 30 * DAY
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     """One event on its way. `done` names the subscriptions whose effect has happened: it is the dedupe row,
-    changed in the effect's own transaction. `claim` fences out a worker that slept too long."""
+    changed in the effect's own transaction. `claim` fences out a worker that slept too long.
+    """
 
     id: str
     type: str
@@ -167,10 +168,13 @@ async def parked(db: Database, *, limit: int = 100) -> list[OutboxRow]:
 
 async def retry(db: Database, event_id: str, *, now: Millis) -> bool:
     """Put a parked row back to work; False if it is not parked."""
-    return 1 == await ROWS.update(
-        db,
-        {"_id": event_id, "state": "parked"},
-        {"$set": {"state": "waiting", "due_at": now, "tries": 0, "lease_until": 0, "owner": "", "claim": ""}},
+    return (
+        await ROWS.update(
+            db,
+            {"_id": event_id, "state": "parked"},
+            {"$set": {"state": "waiting", "due_at": now, "tries": 0, "lease_until": 0, "owner": "", "claim": ""}},
+        )
+        == 1
     )
 
 

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -125,9 +125,9 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
         *path, last = name[len(PREFIX) :].lower().split("__")
         place = tree
         for part in path:
-            below = place.setdefault(part, {})
+            below: Any = place.setdefault(part, {})
             if not isinstance(below, dict):
                 message = f"settings: {name} goes below {part}, which holds a value"
                 raise SettingsError(message)
-            place = below
+            place = cast("dict[str, Any]", below)
         place[last] = value
