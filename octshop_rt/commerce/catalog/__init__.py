@@ -1,0 +1,1 @@
+"""The catalogue: products, their specs and SKUs, and how each may be fulfilled."""

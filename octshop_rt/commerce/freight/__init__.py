@@ -1,0 +1,1 @@
+"""Freight: what it costs to bring a child order to its buyer. Pure."""

@@ -1,0 +1,1 @@
+"""Shops: merchants, their certified stores on the map, counters, staff grants and business settings."""
