@@ -7,7 +7,6 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
   "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$name"; break; }; done)
 BIN := .venv/bin
 ARGS ?=
-export PYTHONDONTWRITEBYTECODE ?=
 
 .PHONY: help run test check bench bench-im soak chaos lock openapi ready-run ready-test clean
 

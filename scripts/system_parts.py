@@ -1,4 +1,4 @@
-"""Brings the system parts that tests need and pip cannot: Chromium, a Chinese font, libzbar0. Only as root with apt-get.
+"""Brings the system parts that tests need and pip cannot give: Chromium, a Chinese font, libzbar0; by apt-get as root.
 
 Without root it changes nothing: the test that needs a missing part fails and says the command.
 """
