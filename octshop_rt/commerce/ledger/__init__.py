@@ -1,0 +1,1 @@
+"""The books: balanced, append-only postings between named accounts. Below everything that moves money."""
