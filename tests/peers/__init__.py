@@ -1,0 +1,1 @@
+"""The foreign SDKs, each in its own environment, and what they prove."""
