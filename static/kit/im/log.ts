@@ -1,0 +1,123 @@
+// What this client knows of its conversations: contiguous runs of entries, holes waiting to be filled. No sockets here.
+import type { Conversation, Entry, SyncedConversation } from './types'
+
+export class Log {
+  readonly conversations = new Map<string, Conversation>()
+  /** Entries above a hole, by conversation and number. */
+  private readonly above = new Map<string, Map<number, Entry>>()
+
+  clear(): void {
+    this.conversations.clear()
+    this.above.clear()
+  }
+
+  /** Number of the newest entry of the contiguous run; 0 when nothing is held. */
+  last(c: string): number {
+    return this.conversations.get(c)?.entries.at(-1)?.s ?? 0
+  }
+
+  /** What SYNC tells the server: how far each run goes without a hole. */
+  heads(): Record<string, number> {
+    const heads: Record<string, number> = {}
+    const newest = [...this.conversations.values()].sort((a, b) => lastTime(b) - lastTime(a)).slice(0, 500)
+    for (const conversation of newest) heads[conversation.c] = this.last(conversation.c)
+    return heads
+  }
+
+  /** Takes one live entry. Returns whether it is news; out of order it waits above the hole. */
+  take(c: string, entry: Entry): boolean {
+    const conversation = this.conversations.get(c)
+    const last = this.last(c)
+    if (conversation) conversation.head = Math.max(conversation.head, entry.s)
+    if (conversation && entry.s <= last) return false
+    const waiting = this.above.get(c) ?? new Map<number, Entry>()
+    if (waiting.has(entry.s)) return false
+    waiting.set(entry.s, entry)
+    this.above.set(c, waiting)
+    if (conversation) this.join(conversation)
+    return true
+  }
+
+  /** The numbers missing below what waits, or null. */
+  hole(c: string): { from: number; to: number } | null {
+    const waiting = this.above.get(c)
+    const last = this.last(c)
+    const head = this.conversations.get(c)?.head ?? 0
+    if (waiting?.size) return { from: last + 1, to: Math.min(...waiting.keys()) - 1 }
+    return head > last ? { from: last + 1, to: head } : null
+  }
+
+  /** Someone told us of a higher number without the entry. Returns false when the conversation is unknown. */
+  hear(c: string, head: number): boolean {
+    const conversation = this.conversations.get(c)
+    if (!conversation) return false
+    conversation.head = Math.max(conversation.head, head)
+    return true
+  }
+
+  /** Takes what SYNC says of a conversation. A page that does not reach our run replaces it: history pages in later. */
+  synced(told: SyncedConversation): void {
+    const ents = [...(told.ents ?? [])].sort((a, b) => a.s - b.s)
+    const known = this.conversations.get(told.c)
+    const lowest = ents[0]?.s ?? told.head + 1
+    const reaches = known !== undefined && lowest <= this.last(told.c) + 1
+    const kept = reaches ? known.entries : []
+    const conversation: Conversation = {
+      c: told.c,
+      head: Math.max(told.head, known?.head ?? 0),
+      read: Math.max(told.read, known?.read ?? 0),
+      peerRead: Math.max(told.peer_read ?? 0, known?.peerRead ?? 0),
+      unread: told.unread,
+      peer: told.peer,
+      shopId: told.shop_id,
+      ctx: told.ctx ?? known?.ctx ?? null,
+      entries: kept,
+      more: reaches ? known.more : (told.more ?? (ents[0]?.s ?? 1) > 1 + (told.floor ?? 0)),
+      typingUntil: 0,
+    }
+    this.conversations.set(told.c, conversation)
+    if (!conversation.entries.length && ents.length) {
+      conversation.entries = []
+      let next = lowest
+      for (const entry of ents) if (entry.s === next) next = conversation.entries.push(entry) && entry.s + 1
+    } else for (const entry of ents) this.take(told.c, entry)
+    this.join(conversation)
+  }
+
+  /** Takes a page of history or the filling of a hole. */
+  pulled(c: string, ents: Entry[], head: number): void {
+    const conversation = this.conversations.get(c)
+    if (!conversation) return
+    conversation.head = Math.max(conversation.head, head)
+    const first = conversation.entries[0]?.s ?? 1
+    const older = ents.filter((entry) => entry.s < first).sort((a, b) => a.s - b.s)
+    if (older.length && older.at(-1)?.s === first - 1) conversation.entries = [...older, ...conversation.entries]
+    for (const entry of ents) if (entry.s >= first) this.take(c, entry)
+    this.join(conversation)
+  }
+
+  drop(c: string): void {
+    this.conversations.delete(c)
+    this.above.delete(c)
+  }
+
+  private join(conversation: Conversation): void {
+    const waiting = this.above.get(conversation.c)
+    if (!waiting) return
+    const run = [...conversation.entries]
+    // The log starts at 1; an empty run may begin nowhere else.
+    let next = (run.at(-1)?.s ?? 0) + 1
+    for (const s of [...waiting.keys()]) if (s < next) waiting.delete(s)
+    for (let entry = waiting.get(next); entry; entry = waiting.get(next)) {
+      run.push(entry)
+      waiting.delete(next)
+      next += 1
+    }
+    conversation.entries = run
+    if (!waiting.size) this.above.delete(conversation.c)
+  }
+}
+
+export function lastTime(conversation: Conversation): number {
+  return conversation.entries.at(-1)?.ts ?? 0
+}

@@ -1,0 +1,40 @@
+// Messages on their way, kept on this device so that neither a reload nor a dead battery loses one.
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { Unsent } from './types'
+
+interface Store extends DBSchema {
+  unsent: { key: string; value: Unsent; indexes: { uid: string } }
+}
+
+export class Outbox {
+  /** Where the browser gives no database (private windows of some), memory must do. */
+  private readonly memory = new Map<string, Unsent>()
+  private readonly db: Promise<IDBPDatabase<Store> | null>
+
+  constructor(name = 'octshop-im') {
+    this.db = openDB<Store>(name, 1, {
+      upgrade(db) {
+        db.createObjectStore('unsent', { keyPath: 'm' }).createIndex('uid', 'uid')
+      },
+    }).catch(() => null)
+  }
+
+  /** Everything one person has not yet sent from this device, oldest first. */
+  async of(uid: string): Promise<Unsent[]> {
+    const db = await this.db
+    const found = db ? await db.getAllFromIndex('unsent', 'uid', uid) : [...this.memory.values()].filter((u) => u.uid === uid)
+    return found.sort((a, b) => (a.m < b.m ? -1 : 1))
+  }
+
+  async put(unsent: Unsent): Promise<void> {
+    const db = await this.db
+    if (db) await db.put('unsent', { ...unsent, b: { ...unsent.b } })
+    else this.memory.set(unsent.m, unsent)
+  }
+
+  async remove(m: string): Promise<void> {
+    const db = await this.db
+    if (db) await db.delete('unsent', m)
+    else this.memory.delete(m)
+  }
+}
