@@ -48,6 +48,7 @@ ROWS = Collection(
     OutboxRow,
     indexes=[
         index("state", "due_at"),
+        index("state", "lease_until"),
         index("owner", partial={"state": "waiting"}),
         index("purge_at", expire_after_s=0),
     ],
