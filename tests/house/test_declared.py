@@ -1,0 +1,60 @@
+"""Errors, indexes and events of the whole program keep the house rules; each rule is seen red."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from octshop_rt.core import mongo
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.mongo import Collection, index
+from tests.house import declared
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything() -> None:
+    declared.import_everything()
+
+
+def test_every_refusal_has_a_code_and_two_languages() -> None:
+    complaints = declared.error_complaints(declared.of_the_product(declared.below(DomainError)))
+    assert not complaints, "\n".join(complaints)
+
+
+def test_bad_refusals_are_seen() -> None:
+    class Plain(DomainError):
+        code = "order.gone"
+        zh = "没有了"
+        en = "Gone"
+
+    def variant(**changes: str) -> type[DomainError]:
+        return type("Variant", (DomainError,), {"code": "order.other", "zh": "没有了", "en": "Gone", **changes})
+
+    assert declared.error_complaints([Plain]) == []
+    assert declared.error_complaints([Plain, variant(code="order.gone")])
+    assert declared.error_complaints([variant(code="gone")])
+    assert declared.error_complaints([variant(zh="Gone")])
+    assert declared.error_complaints([variant(en="没有了")])
+    assert declared.error_complaints([variant(zh="只剩{left}件")])
+
+
+def test_unique_indexes_lead_with_the_shard_key() -> None:
+    assert mongo.declared
+    ours = [one for one in mongo.declared if one.shape.__module__.startswith("octshop_rt.")]
+    assert not (complaints := declared.index_complaints(ours)), "\n".join(complaints)
+    assert not (complaints := declared.name_complaints(ours)), "\n".join(complaints)
+
+
+def test_a_bad_index_is_seen() -> None:
+    class Row(msgspec.Struct):
+        id: str
+
+    before = len(mongo.declared)
+    good = Collection(
+        "trading", "x", Row, indexes=[index("buyer_id", "request_id", unique=True)], shard_key=("buyer_id",)
+    )
+    bad = Collection("trading", "y", Row, indexes=[index("request_id", unique=True)], shard_key=("buyer_id",))
+    del mongo.declared[before:]
+    assert not declared.index_complaints([good])
+    assert declared.index_complaints([bad])
+    assert declared.name_complaints([good, good])
