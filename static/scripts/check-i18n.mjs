@@ -41,7 +41,10 @@ function used(folder, known) {
   }
 }
 
-const kit = compare(join(root, 'kit/i18n/kit.zh-CN.json'), join(root, 'kit/i18n/kit.en.json'))
+// Words that all pages share, and those that the staff's pages share.
+const kit = new Map()
+for (const path of filesBelow(join(root, 'kit')))
+  if (path.endsWith('.zh-CN.json')) for (const [key, text] of compare(path, path.replace('.zh-CN.', '.en.'))) kit.set(key, text)
 used(join(root, 'kit'), kit)
 for (const client of clients) {
   const folder = join(root, client, 'locales')

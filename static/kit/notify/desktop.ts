@@ -1,4 +1,4 @@
-/** Catches the eye from another window: desktop notification (once the person allowed it), a number in the title and on the tab's icon. */
+// Catches the eye from another window: desktop notification (once the person allowed it), a number in the title and on the tab's icon.
 
 export type NotifyState = 'unsupported' | 'ask' | 'allowed' | 'blocked'
 

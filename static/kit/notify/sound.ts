@@ -1,4 +1,4 @@
-/** Short tones made on the spot (no audio files): one shape for each meaning, told apart without looking. */
+// Short tones made on the spot (no audio files): one shape for each meaning, told apart without looking.
 
 export type Tone = 'success' | 'used' | 'refused' | 'beep' | 'paid' | 'attention' | 'message' | 'waiting'
 

@@ -1,4 +1,4 @@
-/** Says a sentence aloud with the machine's own voice; false when there is none, so that a tone can stand in. */
+// Says a sentence aloud with the machine's own voice; false when there is none, so that a tone can stand in.
 
 export function speak(text: string, lang: string): boolean {
   const synthesis = window.speechSynthesis as SpeechSynthesis | undefined

@@ -1,4 +1,4 @@
-/** Shakes the phone where it can (Android; iOS has no such thing). */
+// Shakes the phone where it can (Android; iOS has no such thing).
 
 const PATTERNS = { success: [60], used: [90, 70, 90], refused: [260, 80, 260], tap: [12] } as const
 

@@ -1,4 +1,4 @@
-/** Keeps the screen on while a page is at work; asks again whenever the page comes back to the front. */
+// Keeps the screen on while a page is at work; asks again whenever the page comes back to the front.
 
 export function keepAwake(): () => void {
   let lock: WakeLockSentinel | null = null

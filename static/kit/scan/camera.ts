@@ -1,4 +1,4 @@
-/** Opens the back camera and says in one word why it cannot. */
+// Opens the back camera and says in one word why it cannot.
 
 export type CameraFault = 'insecure' | 'unsupported' | 'denied' | 'absent' | 'busy' | 'failed'
 

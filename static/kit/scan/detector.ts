@@ -1,4 +1,4 @@
-/** Finds codes in a picture: the browser's own detector where it can read QR, else ZXing as WebAssembly from our own server. */
+// Finds codes in a picture: the browser's own detector where it can read QR, else ZXing as WebAssembly from our own server.
 
 export type Engine = 'native' | 'wasm'
 

@@ -1,4 +1,4 @@
-/** Makes a phone's photo small enough to send: at most 2000 px a side, JPEG, turned the right way up. */
+// Makes a phone's photo small enough to send: at most 2000 px a side, JPEG, turned the right way up.
 
 export class PhotoUnreadable extends Error {}
 

@@ -1,4 +1,4 @@
-/** Keeps a camera running in a video element and reports each code once: pauses when hidden, ignores a code it has just told. */
+// Keeps a camera running in a video element and reports each code once: pauses when hidden, ignores a code it has just told.
 import { CameraError, hasTorch, listCameras, openCamera, setTorch, stopCamera, type CameraFault } from './camera'
 import { openDetector, type Detector, type Engine } from './detector'
 import { tidy } from './text'

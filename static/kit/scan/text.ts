@@ -1,4 +1,4 @@
-/** What a code's text looks like before anybody asks the server: tidied, grouped, told apart by shape. */
+// What a code's text looks like before anybody asks the server: tidied, grouped, told apart by shape.
 
 /** Full-width digits become plain ones, white space and control characters go. */
 export function tidy(raw: string): string {

@@ -1,0 +1,96 @@
+/**
+ * One collection as a machine without a screen or a network: which of the panels is due, and what may be pressed on it.
+ *
+ * idle → sending → waiting (our QR is shown) | paying (the buyer confirms) → paid | failed | closed | reversed | unknown.
+ * Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again.
+ */
+
+export type ChargeState = 'waiting' | 'paying' | 'paid' | 'failed' | 'unknown' | 'closed' | 'reversed'
+
+export interface Charge {
+  id: string
+  payment_id?: string | null
+  state: ChargeState
+  amount_fen: number
+  channel?: string | null
+  code_url?: string | null
+  reason?: string | null
+  created_at: number
+  paid_at?: number | null
+  expires_at?: number | null
+}
+
+export type Method = 'barcode' | 'qr'
+
+/** What was asked for, with the id made before the first send; every retry sends exactly this again. */
+export interface Ask {
+  request_id: string
+  amount_fen: number
+  method: Method
+  auth_code?: string
+  at: number
+}
+
+export type Phase =
+  | { kind: 'idle' }
+  | { kind: 'sending'; ask: Ask }
+  | { kind: 'unknown'; ask: Ask; charge: Charge | null; since: number }
+  | { kind: Exclude<ChargeState, 'unknown'>; ask: Ask; charge: Charge }
+  /** The server refused before anything was charged. */
+  | { kind: 'refused'; ask: Ask; reason: string; code: string }
+
+export type Happening =
+  | { kind: 'asked'; ask: Ask }
+  | { kind: 'told'; charge: Charge; now: number }
+  | { kind: 'refused'; reason: string; code: string }
+  | { kind: 'lost'; now: number }
+  | { kind: 'next' }
+
+export const IDLE: Phase = { kind: 'idle' }
+
+/** WeChat allows a reversal no earlier than 15 s after the pay call. */
+export const REVERSE_AFTER_MS = 15_000
+
+const OPEN = new Set<Phase['kind']>(['sending', 'waiting', 'paying', 'unknown'])
+const FINAL = new Set<ChargeState>(['paid', 'reversed'])
+
+/** An open collection holds the till: nothing else may begin. */
+export function isOpen(phase: Phase): boolean {
+  return OPEN.has(phase.kind)
+}
+
+export function step(phase: Phase, what: Happening): Phase {
+  switch (what.kind) {
+    case 'asked':
+      return isOpen(phase) ? phase : { kind: 'sending', ask: what.ask }
+    case 'told':
+      return told(phase, what.charge, what.now)
+    case 'refused':
+      return phase.kind === 'sending' || (phase.kind === 'unknown' && phase.charge === null)
+        ? { kind: 'refused', ask: phase.ask, reason: what.reason, code: what.code }
+        : phase
+    case 'lost':
+      // Asked and no answer: it may have been charged.
+      return phase.kind === 'sending' ? { kind: 'unknown', ask: phase.ask, charge: null, since: what.now } : phase
+    case 'next':
+      return isOpen(phase) ? phase : IDLE
+  }
+}
+
+function told(phase: Phase, charge: Charge, now: number): Phase {
+  if (phase.kind === 'idle' || phase.kind === 'refused') return phase
+  const known = 'charge' in phase ? phase.charge : null
+  if (known && known.id !== charge.id) return phase
+  // Answers may arrive out of order: a late "paying" does not undo "paid"; only a reversal follows it.
+  if (known && FINAL.has(known.state) && !(known.state === 'paid' && charge.state === 'reversed')) return phase
+  if (charge.state === 'unknown') {
+    const since = phase.kind === 'unknown' ? phase.since : now
+    return { kind: 'unknown', ask: phase.ask, charge, since }
+  }
+  return { kind: charge.state, ask: phase.ask, charge }
+}
+
+export function mayReverse(phase: Phase, now: number): boolean {
+  if (phase.kind === 'unknown') return true
+  return phase.kind === 'paying' && now - phase.charge.created_at >= REVERSE_AFTER_MS
+}
