@@ -1,8 +1,8 @@
-"""Use cases of stock, inside the caller's transaction: reserve at checkout, commit when paid, release when closed."""
+"""Stock for other domains, in their transactions: reserve at checkout, commit when paid, release when closed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from octshop_rt.commerce.inventory import store
@@ -77,6 +77,11 @@ class InventoryService:
         """Goods in or out. OutOfStock when more would leave than are available."""
         if not await store.adjust(self._db, sku_id, change):
             raise await self._refusal(self._db, Want(sku_id=sku_id, pieces=abs(change)))
+
+    async def every(self) -> AsyncIterator[Stock]:
+        """All stock, streamed, for fsck."""
+        async for row in store.every(self._db):
+            yield row
 
     async def _refusal(self, at: Database | Transaction, want: Want) -> OutOfStock:
         rows = await store.of(at, [want.sku_id])

@@ -1,0 +1,1 @@
+"""Orders: checkout, three axes of state, and what payments and vouchers change about them."""

@@ -1,0 +1,100 @@
+"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14), and stock against them (F21)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.order import rules, store
+from octshop_rt.commerce.order.model import PaymentState
+from octshop_rt.core.clock import HOUR, Clock
+from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.mongo import Database
+
+LATE_MS = HOUR
+
+
+async def replay(db: Database) -> AsyncIterator[Finding]:
+    async for order in store.every(db):
+        stored = (order.payment_state, order.fulfilment_state, order.aftersale_state)
+        try:
+            told = rules.replayed(order)
+        except ValueError as fault:
+            yield Finding(check="F10", object_id=order.id, expected="declared steps", found=str(fault))
+            continue
+        if told != stored:
+            yield Finding(check="F10", object_id=order.id, expected=", ".join(told), found=", ".join(stored))
+        seen = rules.state_of(order.payment_state, order.fulfilment_state, order.aftersale_state)
+        if seen is not order.state:
+            yield Finding(check="F10", object_id=order.id, expected=seen, found=order.state)
+
+
+async def totals(db: Database) -> AsyncIterator[Finding]:
+    async for order in store.every(db):
+        lines_fen = sum(line.payable_fen for line in order.lines) + order.freight_fen
+        sums_fen = order.goods_fen - order.discount_fen + order.freight_fen
+        if not lines_fen == sums_fen == order.payable_fen:
+            found = f"lines {lines_fen}, sums {sums_fen}"
+            yield Finding(check="F11", object_id=order.id, expected=str(order.payable_fen), found=found)
+        for line in order.lines:
+            allocated_fen = sum(one.amount_fen for one in line.allocations)
+            list_fen = line.unit_price_fen * line.quantity
+            if line.list_fen != list_fen or list_fen - allocated_fen != line.payable_fen:
+                yield Finding(
+                    check="F11", object_id=line.id, expected=str(list_fen - allocated_fen), found=str(line.payable_fen)
+                )
+
+
+async def requests(db: Database) -> AsyncIterator[Finding]:
+    async for group in store.every_group(db):
+        orders = await store.by_ids(db, group.buyer_id, group.order_ids)
+        if len(orders) != len(group.order_ids) or any(order.group_id != group.id for order in orders):
+            found = ", ".join(order.id for order in orders)
+            yield Finding(check="F12", object_id=group.id, expected=", ".join(group.order_ids), found=found)
+        if sum(order.payable_fen for order in orders) != group.payable_fen:
+            found = str(sum(order.payable_fen for order in orders))
+            yield Finding(check="F12", object_id=group.id, expected=str(group.payable_fen), found=found)
+    async for order in store.every(db):
+        if not await store.group_names(db, order):
+            yield Finding(check="F12", object_id=order.id, expected=f"group {order.group_id}", found="none names it")
+
+
+async def overdue(db: Database) -> AsyncIterator[Finding]:
+    async for order in store.overdue(db, Clock().now() - LATE_MS):
+        yield Finding(check="F13", object_id=order.id, expected=f"closed after {order.pay_until}", found="unpaid")
+
+
+async def paid(db: Database) -> AsyncIterator[Finding]:
+    async for order in store.every(db):
+        is_paid = order.payment_state is PaymentState.PAID
+        has_payment = order.payment_id is not None and (order.payment_id != "" or order.payable_fen == 0)
+        if is_paid != has_payment or is_paid != (order.paid_at is not None):
+            found = f"{order.payment_state}, payment {order.payment_id}, paid at {order.paid_at}"
+            yield Finding(check="F14", object_id=order.id, expected="paid exactly with a payment", found=found)
+
+
+async def stock(db: Database) -> AsyncIterator[Finding]:
+    sold = await store.pieces_paid(db)
+    reserved: dict[tuple[str, str], int] = {}
+    async for order in store.unpaid(db):
+        reserved |= {(want.sku_id, order.id): want.pieces for want in rules.wants_of(order)}
+    async for row in InventoryService(db).every():
+        if row.sold != sold.get(row.id, 0):
+            yield Finding(check="F21", object_id=row.id, expected=f"{sold.get(row.id, 0)} sold", found=str(row.sold))
+        for entry in row.entries:
+            wanted = reserved.pop((row.id, entry.order_id), 0)
+            if wanted != entry.pieces:
+                found = f"{entry.pieces} for {entry.order_id}"
+                yield Finding(check="F21", object_id=row.id, expected=f"{wanted} reserved", found=found)
+    for (sku_id, order_id), pieces in reserved.items():
+        yield Finding(check="F21", object_id=sku_id, expected=f"{pieces} reserved for {order_id}", found="0")
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(id="F10", text="an order's history, replayed along the tables, gives its states", run=replay),
+    Check(id="F11", text="lines, sums and payable of an order close", run=totals),
+    Check(id="F12", text="a checkout request and its orders name each other", run=requests),
+    Check(id="F13", text="no order stays unpaid an hour past its time", run=overdue),
+    Check(id="F21", text="unpaid orders and reservations match, paid orders and pieces sold match", run=stock),
+    Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
+)

@@ -1,0 +1,116 @@
+"""The steps that change an order together with its stock: paid, paid late, paid with nothing, closed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.order import rules, store
+from octshop_rt.commerce.order.model import (
+    SYSTEM,
+    CloseReason,
+    FulfilmentState,
+    Order,
+    PaymentState,
+    Transition,
+)
+from octshop_rt.commerce.order.store import Move
+from octshop_rt.core.clock import Millis
+from octshop_rt.core.errors import Busy
+from octshop_rt.core.mongo import Transaction
+from octshop_rt.core.outbox import Outbox
+from octshop_rt.events import OrderClosed
+
+
+async def pay(
+    tx: Transaction,
+    order: Order,
+    inventory: InventoryService,
+    outbox: Outbox,
+    *,
+    payment_id: str,
+    paid_at: Millis,
+    by: str = SYSTEM,
+) -> None:
+    """Take an unpaid or closed order to paid, its stock to sold, and say so. Busy if it moved meanwhile.
+
+    For a closed order the caller has seen that the stock can be taken again.
+    """
+    wants = rules.wants_of(order)
+    late = order.payment_state is PaymentState.CLOSED
+    if late:
+        await inventory.sell(tx, wants)
+    elif not await inventory.commit(tx, order.id, wants):
+        raise Busy
+    move = Move(
+        axes={
+            "payment_state": PaymentState.PAID,
+            "fulfilment_state": FulfilmentState.TO_USE,
+            "state": rules.state_of(PaymentState.PAID, FulfilmentState.TO_USE, order.aftersale_state),
+        },
+        also={"paid_at": paid_at, "payment_id": payment_id, "closed_at": None, "close_reason": None},
+        steps=(
+            Transition(
+                at=paid_at,
+                by=by,
+                axis="payment",
+                before=order.payment_state,
+                after=PaymentState.PAID,
+                reason="paid late" if late else "paid",
+            ),
+            Transition(
+                at=paid_at,
+                by=by,
+                axis="fulfilment",
+                before=order.fulfilment_state,
+                after=FulfilmentState.TO_USE,
+                reason="paid",
+            ),
+        ),
+    )
+    if not await store.move(tx, order, move):
+        raise Busy
+    await outbox.write(tx, rules.paid_event(order, payment_id, paid_at))
+
+
+async def settle_free(tx: Transaction, order: Order, inventory: InventoryService, outbox: Outbox) -> None:
+    """An order that costs nothing is paid at once, without a channel (M8)."""
+    await pay(tx, order, inventory, outbox, payment_id="", paid_at=order.created_at, by=order.buyer_id)
+
+
+class Closing(Struct, frozen=True):
+    """A decided end of an unpaid order."""
+
+    order: Order
+    move: Move
+    reason: CloseReason
+
+    async def run(self, tx: Transaction, inventory: InventoryService, outbox: Outbox) -> None:
+        """Give the stock back, once, and close. Busy if the order moved meanwhile."""
+        if not await inventory.release(tx, self.order.id, rules.wants_of(self.order)):
+            raise Busy
+        if not await store.move(tx, self.order, self.move):
+            raise Busy
+        await outbox.write(tx, OrderClosed(order_id=self.order.id, reason=self.reason))
+
+
+def close(order: Order, *, at: Millis, by: str, close_reason: CloseReason, words: str = "") -> Closing:
+    """How an unpaid order ends; `words` is what the person said about it."""
+    move = Move(
+        axes={
+            "payment_state": PaymentState.CLOSED,
+            "state": rules.state_of(PaymentState.CLOSED, order.fulfilment_state, order.aftersale_state),
+        },
+        also={"closed_at": at, "close_reason": close_reason},
+        steps=(
+            Transition(
+                at=at,
+                by=by,
+                axis="payment",
+                before=order.payment_state,
+                after=PaymentState.CLOSED,
+                reason=f"{close_reason}: {words}" if words else close_reason,
+            ),
+        ),
+    )
+    return Closing(order, move, close_reason)

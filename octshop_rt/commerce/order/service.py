@@ -1,0 +1,240 @@
+"""Use cases of orders for people: quote, checkout, cancel, look, and what a payment may be opened for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from octshop_rt.commerce.catalog.model import Fulfilment
+from octshop_rt.commerce.catalog.service import CatalogService
+from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.order import rules, store, views
+from octshop_rt.commerce.order.closing import close, settle_free
+from octshop_rt.commerce.order.model import (
+    Checkedout,
+    NotCancellable,
+    NothingToPay,
+    NotPayable,
+    Order,
+    OrderGroup,
+    OwnShop,
+    PaymentState,
+    PriceChanged,
+    State,
+    TooManyUnpaid,
+    WantedLine,
+)
+from octshop_rt.commerce.pricing.model import Quote
+from octshop_rt.commerce.shop.service import ShopService
+from octshop_rt.core.auth.model import Buyer, ShopStaff
+from octshop_rt.core.clock import MINUTE, Clock, Millis
+from octshop_rt.core.errors import NotFound, RequestConflict
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
+from octshop_rt.core.outbox import Outbox
+from octshop_rt.events import OrderUnpaid, PaymentPart
+
+PAGE = 20
+# The order's own end comes after its payments': each of those asks the channel before it closes, so money that is on
+# its way is found first. What is still in doubt then is put right when it arrives (handlers.py).
+GRACE_MS = 2 * MINUTE
+
+
+class OrderService:
+    """Orders of buyers. `works_at(person)` names the shops a person works for; `masked(person)` hides a phone."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        outbox: Outbox,
+        catalog: CatalogService,
+        inventory: InventoryService,
+        shops: ShopService,
+        *,
+        works_at: Callable[[str], Awaitable[frozenset[str]]],
+        masked: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._outbox = outbox
+        self._catalog = catalog
+        self._inventory = inventory
+        self._shops = shops
+        self._works_at = works_at
+        self._masked = masked
+
+    async def quote(self, lines: Sequence[WantedLine], fulfilment: Fulfilment) -> tuple[Quote, rules.Basket]:
+        """Price lines without promising stock. NotFound, NotOnSale, CannotFulfil, NotCertified, ShopClosed refuse."""
+        basket = await self._basket(lines, fulfilment)
+        return rules.price(basket), basket
+
+    async def checkout(
+        self,
+        buyer: Buyer,
+        *,
+        request_id: str,
+        lines: Sequence[WantedLine],
+        fulfilment: Fulfilment,
+        memo: str,
+        expected_payable_fen: int,
+    ) -> Checkedout:
+        """Make one unpaid order per shop and set the stock aside: all of it or nothing.
+
+        The same request again gives the same orders; another one under the same id is RequestConflict. Besides the
+        refusals of `quote`: PriceChanged, OutOfStock, OwnShop, TooManyUnpaid.
+        """
+        print_ = rules.fingerprint(lines, fulfilment, memo, expected_payable_fen)
+        if (before := await self._before(buyer, request_id, print_)) is not None:
+            return before
+        quoted, basket = await self.quote(lines, fulfilment)
+        if quoted.payable_fen != expected_payable_fen:
+            raise PriceChanged(payable_fen=quoted.payable_fen, expected_fen=expected_payable_fen)
+        orders, group = await self._draft(buyer, quoted, basket, memo, request_id, print_)
+        await self._inventory.glance(basket.wanted)
+
+        async def work(tx: Transaction) -> None:
+            await store.add_group(tx, group)
+            for order in orders:
+                await self._inventory.reserve(tx, order.id, rules.wants_of(order))
+            await store.add_orders(tx, orders)
+            for order in orders:
+                if order.payable_fen == 0:
+                    await settle_free(tx, order, self._inventory, self._outbox)
+                else:
+                    due_at = order.pay_until + GRACE_MS
+                    await self._outbox.write(tx, OrderUnpaid(order_id=order.id), due_at=due_at)
+
+        try:
+            async with self._inventory.in_turn(basket.wanted):
+                await self._db.transact(work)
+        except DuplicateKey:
+            pass  # the same request was faster: the answer below is its answer
+        made = await self._before(buyer, request_id, print_)
+        assert made is not None, "a committed or duplicate checkout has its group"
+        return made
+
+    async def cancel(self, buyer: Buyer, order_id: str, reason: str) -> Order:
+        """Close an unpaid order and give its stock back. Cancelling it again gives the same answer."""
+        order = await self.of(buyer, order_id)
+        now = self._clock.now()
+
+        async def work(tx: Transaction) -> None:
+            fresh = await store.one(tx, order_id)
+            if fresh is None:
+                raise NotFound
+            if fresh.payment_state is PaymentState.CLOSED:
+                return
+            if fresh.payment_state is not PaymentState.UNPAID:
+                raise NotCancellable(**views.label_data(fresh))
+            step = close(fresh, at=now, by=buyer.person_id, close_reason="buyer", words=reason)
+            await step.run(tx, self._inventory, self._outbox)
+
+        async with self._inventory.in_turn(rules.wants_of(order)):
+            await self._db.transact(work)
+        return await self.of(buyer, order_id)
+
+    async def of(self, buyer: Buyer, order_id: str) -> Order:
+        """An order of this buyer; NotFound otherwise."""
+        found = await store.by_ids(self._db, buyer.person_id, [order_id])
+        if not found:
+            raise NotFound
+        return found[0]
+
+    async def of_buyer(
+        self, buyer: Buyer, *, states: Sequence[State], cursor: str | None
+    ) -> tuple[list[Order], str | None]:
+        """A page of a buyer's orders, newest first, and the next cursor."""
+        rows = await store.of_buyer(self._db, buyer.person_id, states, cursor, PAGE + 1)
+        return _page(rows)
+
+    async def of_shop(
+        self, staff: ShopStaff, *, buyer_id: str | None, cursor: str | None
+    ) -> tuple[list[Order], str | None]:
+        """A page of the shop's orders, newest first, of one buyer if asked so."""
+        rows = await store.of_shop(self._db, staff.shop_id, buyer_id, cursor, PAGE + 1)
+        return _page(rows)
+
+    async def count_of(self, staff: ShopStaff, buyer_id: str) -> int:
+        """How many orders a buyer has made at the shop."""
+        return await store.count_of_buyer_at_shop(self._db, staff.shop_id, buyer_id)
+
+    async def payable(self, buyer: Buyer, order_ids: Sequence[str]) -> tuple[tuple[PaymentPart, ...], Millis]:
+        """What one payment for these orders is made of, and until when it may be paid.
+
+        NotFound if any is not this buyer's, NotPayable if any cannot be paid, NothingToPay if they cost nothing.
+        """
+        orders = await store.by_ids(self._db, buyer.person_id, order_ids)
+        if not orders or len(orders) != len(set(order_ids)):
+            raise NotFound
+        now = self._clock.now()
+        for order in orders:
+            if order.payment_state is not PaymentState.UNPAID or now >= order.pay_until:
+                raise NotPayable(**views.label_data(order))
+        parts = tuple(
+            PaymentPart(
+                subject=rules.subject_of(order.id),
+                amount_fen=order.payable_fen,
+                scope=rules.scope_of(order),
+                pending="voucher_unredeemed",
+            )
+            for order in orders
+            if order.payable_fen
+        )
+        if not parts:
+            raise NothingToPay
+        return parts, min(order.pay_until for order in orders)
+
+    async def _basket(self, lines: Sequence[WantedLine], fulfilment: Fulfilment) -> rules.Basket:
+        wanted = rules.merge(lines)
+        offers = await self._catalog.offers([want.sku_id for want in wanted])
+        shops = await self._shops.shops({offer.product.shop_id for offer in offers.values()})
+        basket = rules.Basket(wanted=wanted, fulfilment=fulfilment, offers=offers, shops=shops)
+        rules.check(basket)
+        return basket
+
+    async def _draft(
+        self, buyer: Buyer, quoted: Quote, basket: rules.Basket, memo: str, request_id: str, print_: str
+    ) -> tuple[tuple[Order, ...], OrderGroup]:
+        parts = [part.part for part in quoted.parts]
+        if not (await self._works_at(buyer.person_id)).isdisjoint(parts):
+            raise OwnShop
+        policies = {shop_id: await self._shops.policy(shop_id) for shop_id in parts}
+        unpaid = await store.count_unpaid(self._db, buyer.person_id)
+        if unpaid + len(parts) > min(policy.unpaid_orders_max for policy in policies.values()):
+            raise TooManyUnpaid(count=unpaid)
+        birth = rules.Birth(
+            group_id=self._ids.new("Z"),
+            order_ids={shop_id: self._ids.new("O") for shop_id in parts},
+            line_ids={want.sku_id: self._ids.new("L") for want in basket.wanted},
+            buyer_id=buyer.person_id,
+            buyer_masked=await self._masked(buyer.person_id),
+            memo=memo,
+            now=self._clock.now(),
+            policies=policies,
+        )
+        orders = rules.draft(basket, quoted, birth)
+        group = OrderGroup(
+            id=birth.group_id,
+            buyer_id=buyer.person_id,
+            request_id=request_id,
+            fingerprint=print_,
+            order_ids=tuple(order.id for order in orders),
+            payable_fen=quoted.payable_fen,
+            created_at=birth.now,
+        )
+        return orders, group
+
+    async def _before(self, buyer: Buyer, request_id: str, print_: str) -> Checkedout | None:
+        group = await store.group_by_request(self._db, buyer.person_id, request_id)
+        if group is None:
+            return None
+        if group.fingerprint != print_:
+            raise RequestConflict
+        orders = await store.by_ids(self._db, buyer.person_id, group.order_ids)
+        return Checkedout(group=group, orders=tuple(orders))
+
+
+def _page(rows: list[Order]) -> tuple[list[Order], str | None]:
+    return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
