@@ -23,7 +23,7 @@ from octshop_rt.embedded.process import Child, end_left_over, start
 USER = "octshop"
 REPLICA_SET = "rs0"
 NEED_FREE_MB = 400  # journal files of 100 MB each, and room to notice before it is too late
-READY_SECONDS = 60
+READY_SECONDS = 75
 STOP_SECONDS = 7.0
 _ROLES = ["readWriteAnyDatabase", "dbAdminAnyDatabase", "clusterMonitor", "clusterManager"]
 _NOT_AUTHENTICATED = {13, 18}
@@ -160,7 +160,7 @@ def _client(port: int, password: str | None = None) -> AsyncMongoClient[dict[str
         password=password,
         serverSelectionTimeoutMS=300,
         connectTimeoutMS=2000,
-        socketTimeoutMS=20_000,
+        socketTimeoutMS=50_000,  # a mongod whose old port was taken by a silent server asks it for 30 s who it is
     )
 
 
