@@ -44,6 +44,12 @@ class Policy(Struct, frozen=True, kw_only=True):
     pull: Rate = Rate(10, 30)
     op: Rate = Rate(10, 20)
     mark: Rate = Rate(20, 60)  # ACK, READ
+    control: Rate = Rate(1, 20)  # PING and PONG of the WebSocket layer
+    links_buyer: int = 10
+    links_staff: int = 5
+    unknown_per_ip: int = 100  # connections of one address that have not said HELLO
+    unknown: int = 2_000  # the same, of all
+    upgrades: Rate = Rate(1_000, 2_000)
 
 
 class State(Enum):
@@ -87,7 +93,7 @@ class Outcome(Enum):
     OWE = auto()  # keep only the head; a GAP tells it when the socket drains
 
 
-class _Bucket:
+class Bucket:
     """A token bucket; full at the start."""
 
     __slots__ = ("_at", "_left", "_rate")
@@ -112,8 +118,8 @@ class Session:
     """The rules of one connection. Closing flies out of any method when the connection must end."""
 
     __slots__ = (
-        "_abuse", "_bad", "_buckets", "_low_bytes", "_policy", "_rates", "_stuck_since", "_unacked", "_window",
-        "heard_at", "opened_at", "owed", "pushed", "state",
+        "_abuse", "_bad", "_buckets", "_control", "_low_bytes", "_policy", "_rates", "_stuck_since", "_unacked",
+        "_window", "heard_at", "opened_at", "owed", "pushed", "state",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, now: int) -> None:
@@ -124,7 +130,8 @@ class Session:
         self.pushed = 0  # ENT frames written or owed: `uh` of PING
         self.owed: dict[str, int] = {}  # {conversation: head} not pushed because the socket does not drain
         self._rates: Mapping[type[Incoming], Rate] = {}
-        self._buckets: dict[type[Incoming], _Bucket] = {}
+        self._buckets: dict[type[Incoming], Bucket] = {}
+        self._control = Bucket(policy.control, now)
         self._window = 0
         self._bad = 0
         self._abuse = 0
@@ -184,6 +191,12 @@ class Session:
             if self._window >= self._policy.window:
                 raise WindowFull
             self._window += 1
+
+    def control(self, now: int) -> None:
+        """A PING or PONG of the WebSocket layer: a sign of life, until there are too many."""
+        self.heard_at = now
+        if self._control.take(now):
+            raise Closing(Close.RATE_ABUSE, "too many control frames")
 
     def answered(self) -> None:
         """A SEND got its SENT or ERR."""
@@ -266,10 +279,10 @@ class Session:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _bucket(self, kind: type[Incoming], now: int) -> _Bucket:
+    def _bucket(self, kind: type[Incoming], now: int) -> Bucket:
         bucket = self._buckets.get(kind)
         if bucket is None:
-            bucket = self._buckets[kind] = _Bucket(self._rates[kind], now)
+            bucket = self._buckets[kind] = Bucket(self._rates[kind], now)
         return bucket
 
     def _mark_stuck(self, buffered: int, now: int) -> None:

@@ -1,0 +1,162 @@
+"""Shapes and refusals of conversations. A conversation is one buyer and one shop; its log is numbered 1, 2, 3…"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from octshop_rt.core.auth.model import Buyer, Staff
+from octshop_rt.core.clock import Millis
+from octshop_rt.core.errors import DomainError
+from octshop_rt.im.wire.fields import Body, Context, EntryKind, Role
+from octshop_rt.im.wire.outgoing import Ent
+
+Party = Buyer | Staff  # who can hold a conversation
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """Facts that never change, so a node may keep them. What changes is in the log and in memberships."""
+
+    id: str
+    merchant_id: str
+    shop_id: str
+    buyer_id: str
+    created_at: Millis
+    ctx: Context | None = None
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One row of the log. `_id` sorts by time of writing: the net reads the newest of all conversations by it.
+
+    (c, s) unique is the order and the fence between nodes; (c, f, m) unique is "the same client id never makes two".
+    `h` is the hash of what was said, so that a repeated id with other content is noticed.
+    """
+
+    id: str
+    c: str
+    s: int
+    f: str
+    fr: Role
+    m: str
+    k: EntryKind
+    b: Body
+    ts: Millis
+    h: str
+    re: int | None = None
+
+    def frame(self) -> Ent:
+        """As it goes over the wire."""
+        return Ent(
+            c=self.c, s=self.s, id=self.id, f=self.f, fr=self.fr, m=self.m, k=self.k, b=self.b, ts=self.ts, re=self.re
+        )
+
+
+class Membership(Struct, frozen=True, kw_only=True):
+    """One person in one conversation and how far they have read. No write per recipient when something is said."""
+
+    id: str
+    c: str
+    u: str
+    role: Role
+    read_seq: int
+    at: Millis
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """What a person wants said, before it has a number. `origin` is the connection that gets SENT instead of ENT."""
+
+    c: str
+    f: str
+    fr: Role
+    m: str
+    k: EntryKind
+    b: Body
+    h: str
+    re: int | None = None
+    origin: str = ""
+
+
+class Appended(Struct, frozen=True):
+    """The stored entry; `dup` if it had been stored before this request."""
+
+    entry: Entry
+    dup: bool
+
+
+class Range(Struct, frozen=True, kw_only=True):
+    """Numbers first…last of one conversation, both included."""
+
+    c: str
+    first: int
+    last: int
+
+
+class ShopFacts(Struct, frozen=True, kw_only=True):
+    """What chat must know of a shop."""
+
+    id: str
+    merchant_id: str
+    name: str
+
+
+class NoConversation(DomainError):
+    """Missing or not yours: the two look the same."""
+
+    code = "im.no_conversation"
+    status = 404
+    zh = "会话不存在,或您不在其中"
+    en = "There is no such conversation, or you are not in it"
+
+
+class NoSuchShop(DomainError):
+    """No shop to talk to under this id."""
+
+    code = "im.no_shop"
+    status = 404
+    zh = "店铺不存在或暂停营业"
+    en = "There is no such shop, or it is closed"
+
+
+class BuyersOpen(DomainError):
+    """Only a buyer opens a conversation with a shop."""
+
+    code = "im.buyers_open"
+    status = 403
+    zh = "会话由顾客发起"
+    en = "Conversations are opened by buyers"
+
+
+class IdemConflict(DomainError):
+    """The client id is taken by another message of this sender in this conversation."""
+
+    code = "im.idem_conflict"
+    status = 409
+    zh = "该消息编号已用于另一条消息"
+    en = "This message id was already used for another message"
+
+
+class PrevMissing(DomainError):
+    """The message that should come before has not arrived; send that one first."""
+
+    code = "im.prev_missing"
+    status = 409
+    retry = True
+    zh = "上一条消息尚未送达,请先重发上一条"
+    en = "The message before this one has not arrived; send that first"
+
+
+class EmptyMessage(DomainError):
+    """Nothing to read in it."""
+
+    code = "im.empty"
+    status = 400
+    zh = "消息内容不能为空"
+    en = "A message needs some content"
+
+
+class BadCard(DomainError):
+    """A card needs the id and title of what it shows."""
+
+    code = "im.bad_card"
+    status = 400
+    zh = "卡片缺少商品或订单信息"
+    en = "The card lacks the id or title of what it shows"

@@ -1,0 +1,145 @@
+"""Reading the log: pages without holes, and what changed since a client looked last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from octshop_rt.core.auth.model import Buyer
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.im.conversation import rules, store
+from octshop_rt.im.conversation.model import Conversation, Entry, Membership, Party
+from octshop_rt.im.wire.fields import Body, Role
+from octshop_rt.im.wire.incoming import Pull, Sync
+from octshop_rt.im.wire.outgoing import Peer, Pulled, Synced, SyncedPage
+
+Names = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+
+_AT_ONCE = 16  # conversations read side by side for one SYNC
+_MOST_FILLED = 200
+
+
+class Reader:
+    """Reads for people who were already let in."""
+
+    def __init__(self, db: Database, clock: Clock, ids: Ids, shop_names: Names, buyer_names: Names) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._shop_names = shop_names
+        self._buyer_names = buyer_names
+
+    async def pull(self, frame: Pull) -> Pulled:
+        """Entries from…to, ascending, without a hole: the newest `n` of them if `rev`, else the oldest."""
+        head = await store.tail(self._db, frame.c)
+        first = max(1, frame.from_)
+        last = head if frame.to is None else min(frame.to, head)
+        if frame.rev:
+            first_of_page = max(first, last - frame.n + 1)
+            last_of_page = last
+        else:
+            first_of_page = first
+            last_of_page = min(last, first + frame.n - 1)
+        entries = await self.whole(frame.c, first_of_page, last_of_page)
+        more = first_of_page > first if frame.rev else last_of_page < last
+        return Pulled(
+            i=frame.i, c=frame.c, ents=[entry.frame() for entry in entries], min=1, head=head, more=more
+        )
+
+    async def synced(
+        self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]
+    ) -> SyncedPage:
+        """One page of SYNC from `page`, which holds one conversation more than asked if there is another page."""
+        listed = list(page[: frame.lim])
+        more = len(page) > frame.lim
+        heads = await store.heads(self._db, [conversation.id for conversation in listed])
+        members: dict[str, list[Membership]] = {}
+        for row in await store.memberships(self._db, [conversation.id for conversation in listed]):
+            members.setdefault(row.c, []).append(row)
+        buyer = isinstance(who, Buyer)
+        if buyer:
+            names = await self._shop_names(sorted({conversation.shop_id for conversation in listed}))
+        else:
+            # An opened conversation in which nothing was said yet is no news to the shop.
+            listed = [conversation for conversation in listed if heads.get(conversation.id)]
+            names = await self._buyer_names(sorted({conversation.buyer_id for conversation in listed}))
+        found: list[Synced] = []
+        for at in range(0, len(listed), _AT_ONCE):
+            part = listed[at : at + _AT_ONCE]
+            found += await asyncio.gather(
+                *(
+                    self._synced(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names)
+                    for one in part
+                )
+            )
+        cur = page[frame.lim - 1].id if more else None
+        return SyncedPage(i=frame.i, convs=found, gone=gone, done=not more, cur=cur)
+
+    async def whole(self, c: str, first: int, last: int) -> list[Entry]:
+        """Entries first…last with every number present, or the part below a hole that may still be filled.
+
+        A hole can only come from a failover that rolled back a write others had built on. Once nothing can arrive
+        there any more it is filled with a `void`, under the same unique index, so that the order stays gapless.
+        """
+        if last < first:
+            return []
+        entries = await store.page(self._db, c, first, last, last - first + 1, newest=False)
+        gone = rules.missing(entries, first)
+        if not gone:
+            return entries
+        if not rules.ripe(entries, gone, self._clock.now()):
+            return rules.before_hole(entries, gone)
+        await self._fill(c, gone[:_MOST_FILLED])
+        filled = await store.page(self._db, c, first, last, last - first + 1, newest=False)
+        gone = rules.missing(filled, first)
+        return rules.before_hole(filled, gone) if gone else filled
+
+    async def _synced(
+        self,
+        who: Party,
+        frame: Sync,
+        conversation: Conversation,
+        head: int,
+        members: Sequence[Membership],
+        names: Mapping[str, str],
+    ) -> Synced:
+        mine: Role = "buyer" if isinstance(who, Buyer) else "staff"
+        read = max((row.read_seq for row in members if row.u == who.person_id), default=0)
+        peer_read = max((row.read_seq for row in members if row.role == rules.other(mine)), default=0)
+        known = frame.heads.get(conversation.id, 0)
+        entries: list[Entry] = []
+        if head != known and head and frame.per:
+            above = known if known < head else 0  # a client that knows more than we do starts over
+            entries = await self.whole(conversation.id, max(above + 1, head - frame.per + 1), head)
+        if entries and entries[0].s <= read + 1:
+            unread = rules.unread(entries, read, mine)
+        elif head > read:
+            unread = await store.said_after(self._db, conversation.id, read, rules.other(mine), rules.MOST_UNREAD)
+        else:
+            unread = 0
+        peer = conversation.shop_id if mine == "buyer" else conversation.buyer_id
+        return Synced(
+            c=conversation.id,
+            head=head,
+            read=read,
+            peer_read=peer_read,
+            unread=unread,
+            shop_id=conversation.shop_id,
+            peer=Peer(id=peer, name=names.get(peer, "")),
+            ctx=conversation.ctx,
+            ents=[entry.frame() for entry in entries],
+            more=bool(entries) and entries[0].s > known + 1,
+        )
+
+    async def _fill(self, c: str, gone: Sequence[int]) -> None:
+        for s in gone:
+            void = Entry(
+                id=self._ids.new("E"), c=c, s=s, f="system", fr="system", m=f"void-{s}", k="void", b=Body(),
+                ts=self._clock.now(), h="",
+            )  # fmt: skip
+            try:
+                await store.append(self._db, [void])
+            except DuplicateKey:  # another reader filled it
+                continue

@@ -1,0 +1,251 @@
+"""Use cases of a conversation: open, say, read, pull, sync. Every one asks first whether the person is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from octshop_rt.core.auth.model import Buyer
+from octshop_rt.core.bus import Bus
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.im.conversation import rules, store
+from octshop_rt.im.conversation.appender import Appender
+from octshop_rt.im.conversation.model import (
+    Appended,
+    BuyersOpen,
+    Conversation,
+    Draft,
+    Entry,
+    Membership,
+    NoConversation,
+    NoSuchShop,
+    Party,
+    PrevMissing,
+    ShopFacts,
+)
+from octshop_rt.im.conversation.net import Mesh, Net
+from octshop_rt.im.conversation.reader import Reader
+from octshop_rt.im.routing import Arrival, Hint, Routed, Router
+from octshop_rt.im.wire.fields import Context, Role
+from octshop_rt.im.wire.incoming import Pull, Send, Sync
+from octshop_rt.im.wire.outgoing import Cur, Pulled, SignalOut, SyncedPage
+
+_MOST_KNOWN = 50_000
+_MOST_TOLD = 20  # delivery marks passed on from one ACK
+
+
+class Directory(Protocol):
+    """What chat asks of the wing that keeps shops and people."""
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        """A shop a buyer may talk to."""
+        ...
+
+    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
+        """Names of shops, closed ones too."""
+        ...
+
+    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
+        """How the shop's staff see these buyers."""
+        ...
+
+
+class Conversations:
+    """The conversation domain of one node. `start` before use, `stop` flushes what was accepted."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        router: Router,
+        directory: Directory,
+        *,
+        mesh: Mesh | None = None,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._router = router
+        self._directory = directory
+        self._known: dict[str, Conversation] = {}
+        self._joined: set[tuple[str, str]] = set()
+        self.appender = Appender(db, clock, ids, self._committed)
+        self.net = Net(db, clock, bus, router.delivered, self._caught, mesh or Mesh())
+        self._reader = Reader(db, clock, ids, directory.shop_names, directory.buyer_names)
+
+    def start(self, on_arrival: Callable[[Arrival], None]) -> None:
+        """Listen to the other nodes and let down the net."""
+        self._router.start(self.appender.heard, on_arrival)
+        self.net.start()
+
+    async def stop(self) -> None:
+        """Settle what was accepted (at most ten seconds), then stop listening."""
+        await self.appender.drain(10)
+        await self.net.stop()
+        await self._router.stop()
+
+    # --- use cases ----------------------------------------------------------------------------------------------------
+
+    async def open(self, who: Party, shop_id: str, ctx: Context | None) -> Conversation:
+        """The buyer's conversation with that shop; made at the first time, found ever after."""
+        if not isinstance(who, Buyer):
+            raise BuyersOpen
+        found = await store.between(self._db, who.person_id, shop_id)
+        if found is None:
+            shop = await self._directory.shop(shop_id)
+            if shop is None:
+                raise NoSuchShop
+            found = await self._make(who, shop, ctx)
+        self._remember(found)
+        await self._join(found.id, who.person_id, "buyer")
+        return found
+
+    async def submit(self, who: Party, frame: Send, origin: str) -> asyncio.Future[Appended | DomainError]:
+        """Queue what `who` says and return the outcome to come. Refusals that need no write are raised.
+
+        Calls made one after another keep their order. Appended means: a majority has it on disk.
+        """
+        conversation, mine = await self._of(who, frame.c)
+        body = rules.content(frame.k, frame.b)
+        if (frame.c, who.person_id) not in self._joined:
+            await self._join(frame.c, who.person_id, mine)
+        if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
+            before = await store.by_client_id(self._db, frame.c, who.person_id, frame.p)
+            if before is None:
+                raise PrevMissing
+        return self.appender.submit(
+            Draft(
+                c=conversation.id,
+                f=who.person_id,
+                fr=mine,
+                m=frame.m,
+                k=frame.k,
+                b=body,
+                h=rules.fingerprint(frame.k, body, frame.re),
+                re=frame.re,
+                origin=origin,
+            )
+        )
+
+    async def read(self, who: Party, c: str, s: int, origin: str) -> None:
+        """Move the reader's mark, never back and never beyond the log, and tell everyone in the conversation."""
+        conversation, mine = await self._of(who, c)
+        known = self.appender.tail(c)
+        if s > known:
+            s = min(s, await store.tail(self._db, c))
+        if s < 1:
+            return
+        if (c, who.person_id) not in self._joined:
+            await self._join(c, who.person_id, mine)
+        if await store.mark_read(self._db, c, who.person_id, s):
+            cursor = Cur(c=c, u=who.person_id, fr=mine, r=s)
+            self._router.hint(Hint(cursor, rules.rooms(conversation), origin))
+
+    async def received(self, who: Party, heads: Mapping[str, int], origin: str) -> None:
+        """Tell the others how far this person's device has received. Passing, not stored."""
+        for c, s in list(heads.items())[:_MOST_TOLD]:
+            conversation, mine = await self._of(who, c)
+            cursor = Cur(c=c, u=who.person_id, fr=mine, d=s)
+            self._router.hint(Hint(cursor, rules.rooms(conversation), origin))
+
+    async def signal(self, who: Party, c: str, kind: str, origin: str) -> None:
+        """Typing: to everyone else in the conversation, now or never."""
+        conversation, mine = await self._of(who, c)
+        frame = SignalOut(c=c, u=who.person_id, fr=mine, k=kind)
+        self._router.hint(Hint(frame, rules.rooms(conversation), origin))
+
+    async def pull(self, who: Party, frame: Pull) -> Pulled:
+        """A page of the log without holes."""
+        await self._of(who, frame.c)
+        return await self._reader.pull(frame)
+
+    async def sync(self, who: Party, frame: Sync) -> SyncedPage:
+        """A page of everything `who` is in, with what is newer than the client's heads."""
+        if isinstance(who, Buyer):
+            page = await store.of_buyer(self._db, who.person_id, frame.cur, frame.lim + 1)
+        else:
+            page = await store.of_shops(self._db, rules.chat_shops(who), frame.cur, frame.lim + 1)
+        for conversation in page:
+            self._remember(conversation)
+        gone = [] if frame.cur else await self._gone(who, list(frame.heads))
+        return await self._reader.synced(who, frame, page, gone)
+
+    # --- delivery -----------------------------------------------------------------------------------------------------
+
+    def _committed(self, fresh: Sequence[tuple[Entry, str]]) -> None:
+        routed = [
+            Routed(entry.frame(), rules.rooms(self._known[entry.c]), origin)
+            for entry, origin in fresh
+            if entry.c in self._known  # else forgotten between queue and commit: the net delivers it
+        ]
+        self._router.entries(routed)
+
+    async def _caught(self, missed: list[Entry]) -> None:
+        for entry in missed:
+            self.appender.heard(entry.c, entry.s)
+            conversation = await self._find(entry.c)
+            if conversation is not None:
+                self._router.here(Routed(entry.frame(), rules.rooms(conversation)))
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _of(self, who: Party, c: str) -> tuple[Conversation, Role]:
+        """The conversation and the side of `who`, asked for every frame. NoConversation for outsiders."""
+        conversation = self._known.get(c) or await self._find(c)
+        mine = None if conversation is None else rules.side(who, conversation)
+        if conversation is None or mine is None:
+            raise NoConversation
+        return conversation, mine
+
+    async def _gone(self, who: Party, cs: Sequence[str]) -> list[str]:
+        """Conversations the client has and `who` is not in (any more)."""
+        for conversation in await store.conversations(self._db, [c for c in cs if c not in self._known]):
+            self._remember(conversation)
+        known = {c: self._known.get(c) for c in cs}
+        return [c for c, found in known.items() if found is None or rules.side(who, found) is None]
+
+    async def _find(self, c: str) -> Conversation | None:
+        conversation = self._known.get(c) or await store.conversation(self._db, c)
+        if conversation is not None:
+            self._remember(conversation)
+        return conversation
+
+    def _remember(self, conversation: Conversation) -> None:
+        if len(self._known) >= _MOST_KNOWN and conversation.id not in self._known:
+            del self._known[next(iter(self._known))]
+        self._known[conversation.id] = conversation
+
+    async def _make(self, buyer: Buyer, shop: ShopFacts, ctx: Context | None) -> Conversation:
+        row = Conversation(
+            id=self._ids.new("C"),
+            merchant_id=shop.merchant_id,
+            shop_id=shop.id,
+            buyer_id=buyer.person_id,
+            created_at=self._clock.now(),
+            ctx=ctx,
+        )
+        try:
+            await store.add_conversation(self._db, row)
+        except DuplicateKey:
+            found = await store.between(self._db, buyer.person_id, shop.id)
+            assert found is not None, "conversations are never deleted"
+            return found
+        return row
+
+    async def _join(self, c: str, person_id: str, mine: Role) -> None:
+        """A membership row before the first word, so that every author of the log was a member."""
+        row = Membership(
+            id=self._ids.new("Z"), c=c, u=person_id, role=mine, read_seq=0, at=self._clock.now()
+        )
+        with contextlib.suppress(DuplicateKey):  # another request of the same person was faster
+            await store.join(self._db, row)
+        if len(self._joined) >= _MOST_KNOWN:
+            self._joined.clear()
+        self._joined.add((c, person_id))

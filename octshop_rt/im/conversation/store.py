@@ -1,0 +1,141 @@
+"""Collections, indexes and questions of conversations, in MongoDB's own language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from octshop_rt.core.clock import Millis, TestClock
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Collection, Database, index
+from octshop_rt.im.conversation.model import Conversation, Entry, Membership, Range
+from octshop_rt.im.wire.fields import Role
+
+CONVERSATIONS = Collection(
+    "im",
+    "conversations",
+    Conversation,
+    indexes=[index("buyer_id", "shop_id", unique=True), index("shop_id", "-_id")],
+    shard_key=("buyer_id",),
+)
+ENTRIES = Collection(
+    "im",
+    "entries",
+    Entry,
+    indexes=[index("c", "s", unique=True), index("c", "f", "m", unique=True)],
+    shard_key=("c",),
+)
+MEMBERSHIPS = Collection(
+    "im",
+    "memberships",
+    Membership,
+    indexes=[index("c", "u", unique=True)],
+    shard_key=("c",),
+)
+
+
+async def conversation(db: Database, c: str) -> Conversation | None:
+    return await CONVERSATIONS.one(db, {"_id": c})
+
+
+async def conversations(db: Database, cs: Sequence[str]) -> list[Conversation]:
+    return await CONVERSATIONS.many(db, {"_id": {"$in": list(cs)}}) if cs else []
+
+
+async def between(db: Database, buyer_id: str, shop_id: str) -> Conversation | None:
+    return await CONVERSATIONS.one(db, {"buyer_id": buyer_id, "shop_id": shop_id})
+
+
+async def add_conversation(db: Database, row: Conversation) -> None:
+    """DuplicateKey if the two already have one."""
+    await CONVERSATIONS.insert(db, row)
+
+
+async def of_buyer(db: Database, buyer_id: str, below: str | None, limit: int) -> list[Conversation]:
+    """By birth, newest first: an order that does not move while someone turns pages."""
+    query = {"buyer_id": buyer_id} | ({"_id": {"$lt": below}} if below else {})
+    return await CONVERSATIONS.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+async def of_shops(db: Database, shop_ids: Sequence[str], below: str | None, limit: int) -> list[Conversation]:
+    """See of_buyer."""
+    query = {"shop_id": {"$in": list(shop_ids)}} | ({"_id": {"$lt": below}} if below else {})
+    return await CONVERSATIONS.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+async def append(db: Database, rows: Sequence[Entry]) -> None:
+    """One durable, ordered write over any number of conversations. DuplicateKey tells the first refused position;
+    everything before it is stored, nothing after it is.
+    """
+    await ENTRIES.insert_many(db, rows)
+
+
+async def tail(db: Database, c: str) -> int:
+    """The highest number a majority holds, 0 for an empty log."""
+    newest = await ENTRIES.one(db, {"c": c}, sort=[("s", -1)])
+    return 0 if newest is None else newest.s
+
+
+async def heads(db: Database, cs: Sequence[str]) -> dict[str, int]:
+    """Highest number of each; conversations without entries are left out. A skip scan: one seek per conversation."""
+    if not cs:
+        return {}
+    found = await ENTRIES.aggregate(
+        db,
+        [
+            {"$match": {"c": {"$in": list(cs)}}},
+            {"$sort": {"c": -1, "s": -1}},
+            {"$group": {"_id": "$c", "s": {"$first": "$s"}}},
+        ],
+    )
+    return {row["_id"]: row["s"] for row in found}
+
+
+async def by_client_id(db: Database, c: str, f: str, m: str) -> Entry | None:
+    return await ENTRIES.one(db, {"c": c, "f": f, "m": m})
+
+
+async def page(db: Database, c: str, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:
+    """Entries first…last, at most `limit`, from the new or the old end; always ascending."""
+    rows = await ENTRIES.many(
+        db, {"c": c, "s": {"$gte": first, "$lte": last}}, sort=[("s", -1 if newest else 1)], limit=limit
+    )
+    return rows[::-1] if newest else rows
+
+
+async def said_after(db: Database, c: str, s: int, side: Role, limit: int) -> int:
+    """How many entries of `side` come after `s`, counted up to `limit`."""
+    return await ENTRIES.count(db, {"c": c, "s": {"$gt": s}, "fr": side}, limit=limit)
+
+
+async def written_since(db: Database, moment: Millis) -> list[Range]:
+    """Per conversation the lowest and highest number written since `moment`, by the time in their ids."""
+    lowest = Ids(TestClock(moment)).new("E")[:11]  # kind and time; chance follows
+    found = await ENTRIES.aggregate(
+        db,
+        [
+            {"$match": {"_id": {"$gte": lowest}}},
+            {"$group": {"_id": "$c", "first": {"$min": "$s"}, "last": {"$max": "$s"}}},
+        ],
+    )
+    return [Range(c=row["_id"], first=row["first"], last=row["last"]) for row in found]
+
+
+# --- memberships ------------------------------------------------------------------------------------------------------
+
+
+async def join(db: Database, row: Membership) -> None:
+    """Make the membership if there is none. DuplicateKey when two do it at once: it is there then."""
+    fresh = {"_id": row.id, "role": row.role, "read_seq": row.read_seq, "at": row.at}
+    await MEMBERSHIPS.update(db, {"c": row.c, "u": row.u}, {"$setOnInsert": fresh}, upsert=True)
+
+
+async def mark_read(db: Database, c: str, u: str, s: int) -> int:
+    """Move the mark forward, never back; 1 if it moved."""
+    return await MEMBERSHIPS.update(db, {"c": c, "u": u, "read_seq": {"$lt": s}}, {"$set": {"read_seq": s}})
+
+
+async def memberships(db: Database, cs: Sequence[str]) -> list[Membership]:
+    return await MEMBERSHIPS.many(db, {"c": {"$in": list(cs)}})

@@ -1,0 +1,97 @@
+"""Fan-out in this node: rooms of links. A frame is encoded and framed once per encoding; nobody waits for anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from octshop_rt.im.wire.codec import Encoding, encode, message
+from octshop_rt.im.wire.outgoing import Ent, Outgoing
+
+
+class Link(Protocol):
+    """A connection as the hub sees it. Neither method may wait or raise."""
+
+    id: str
+    encoding: Encoding
+
+    def entry(self, c: str, s: int, framed: bytes) -> None:
+        """Write an entry, or remember that it is owed."""
+
+    def hint(self, framed: bytes) -> None:
+        """Write a lossy frame, or drop it when the link is slow."""
+
+
+class Framed:
+    """One frame, encoded on first use for each encoding."""
+
+    __slots__ = ("_bytes", "frame")
+
+    def __init__(self, frame: Outgoing) -> None:
+        self.frame = frame
+        self._bytes: dict[Encoding, bytes] = {}
+
+    def of(self, encoding: Encoding) -> bytes:
+        """The whole WebSocket message."""
+        made = self._bytes.get(encoding)
+        if made is None:
+            made = self._bytes[encoding] = message(encode(self.frame, encoding), encoding)
+        return made
+
+
+class Hub:
+    """Who is where in this node. Rooms exist while somebody is in them."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[str, Link]] = {}
+        self._of: dict[str, set[str]] = {}
+
+    def enter(self, link: Link, rooms: Iterable[str]) -> None:
+        """Hear what is said in `rooms` from now on."""
+        mine = self._of.setdefault(link.id, set())
+        for room in rooms:
+            mine.add(room)
+            self._rooms.setdefault(room, {})[link.id] = link
+
+    def leave(self, link: Link, rooms: Iterable[str] | None = None) -> None:
+        """Leave `rooms`, or all of them for good."""
+        mine = self._of.get(link.id, set())
+        for room in list(mine if rooms is None else rooms):
+            mine.discard(room)
+            there = self._rooms.get(room)
+            if there is not None:
+                there.pop(link.id, None)
+                if not there:
+                    del self._rooms[room]
+        if not mine:
+            self._of.pop(link.id, None)
+
+    def rooms_of(self, link: Link) -> frozenset[str]:
+        """Where `link` is."""
+        return frozenset(self._of.get(link.id, ()))
+
+    def links(self, rooms: Iterable[str]) -> Iterator[Link]:
+        """Everyone in any of `rooms`, once."""
+        met: set[str] = set()
+        for room in rooms:
+            for link in list(self._rooms.get(room, {}).values()):
+                if link.id not in met:
+                    met.add(link.id)
+                    yield link
+
+    def entry(self, ent: Ent, rooms: Iterable[str], skip: str = "") -> int:
+        """An entry of the log to everyone in `rooms` but the link `skip`; how many were told."""
+        framed = Framed(ent)
+        told = 0
+        for link in self.links(rooms):
+            if link.id != skip:
+                link.entry(ent.c, ent.s, framed.of(link.encoding))
+                told += 1
+        return told
+
+    def hint(self, frame: Outgoing, rooms: Iterable[str], skip: str = "") -> None:
+        """A lossy frame to everyone in `rooms` but the link `skip`."""
+        framed = Framed(frame)
+        for link in self.links(rooms):
+            if link.id != skip:
+                link.hint(framed.of(link.encoding))

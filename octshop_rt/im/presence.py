@@ -1,0 +1,43 @@
+"""Which devices of which persons are connected to this node: replaces a device's old link and caps links per person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class Presence:
+    """Links of this node by person and device. Other nodes learn of an arrival over the bus (see routing)."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, str]] = {}  # {person: {link: device}}
+
+    def arrive(self, person_id: str, device: str, link_id: str) -> list[str]:
+        """Note a link and return those it replaces: older ones of the same device."""
+        links = self._of.setdefault(person_id, {})
+        replaced = [other for other, its in links.items() if its == device and other != link_id]
+        links[link_id] = device
+        return replaced
+
+    def elsewhere(self, person_id: str, device: str, link_id: str) -> list[str]:
+        """Links here that a link on another node replaces. Link ids sort by birth: only older ones give way."""
+        links = self._of.get(person_id, {})
+        return [other for other, its in links.items() if its == device and other < link_id]
+
+    def depart(self, person_id: str, link_id: str) -> None:
+        """The link is gone."""
+        links = self._of.get(person_id)
+        if links is not None:
+            links.pop(link_id, None)
+            if not links:
+                del self._of[person_id]
+
+    def count(self, person_id: str) -> int:
+        """How many links the person has here."""
+        return len(self._of.get(person_id, ()))
+
+    def online(self, person_id: str) -> bool:
+        """Whether the person is connected here."""
+        return person_id in self._of
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._of))

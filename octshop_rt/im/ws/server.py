@@ -1,0 +1,331 @@
+"""GET /im: the door of a connection (origin, subprotocol, HELLO), its life, and the drain of a node that stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Coroutine
+
+import structlog
+from aiohttp import web
+
+from octshop_rt.core.auth.model import Buyer, Staff
+from octshop_rt.core.auth.sessions import REVOKED, Sessions
+from octshop_rt.core.bus import Bus, Unsubscribe
+from octshop_rt.core.clock import Clock, monotonic_ms
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.http.origin import ClientAddress, Origins
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation import rules
+from octshop_rt.im.conversation.model import Party
+from octshop_rt.im.conversation.net import Mesh
+from octshop_rt.im.conversation.service import Conversations, Directory
+from octshop_rt.im.hub import Hub
+from octshop_rt.im.presence import Presence
+from octshop_rt.im.routing import Arrival, Router
+from octshop_rt.im.session import Bucket, Closing, Policy
+from octshop_rt.im.wire.closing import Close
+from octshop_rt.im.wire.codec import SUBPROTOCOLS, BrokenProtocol, decode
+from octshop_rt.im.wire.fields import MOST_TEXT
+from octshop_rt.im.wire.incoming import Hello
+from octshop_rt.im.wire.outgoing import Goaway, Limits, Welcome
+from octshop_rt.im.ws.frames import Frames, MayWatch
+from octshop_rt.im.ws.refusals import Draining, Replaced, SignedOut, TooManyLinks, language
+from octshop_rt.im.ws.socket import Socket
+from octshop_rt.im.ws.wheel import Wheel
+
+log = structlog.get_logger(__name__)
+
+_MOST_RESUME = 3_500  # characters: a resume token must fit into HELLO
+_WAVES = 20  # GOAWAY reaches a twentieth of the sockets at a time
+
+
+class ImServer:
+    """Chat on this node: mount `handle` at GET /im, `start` it with the loop, `drain` and `stop` it at the end.
+
+    `may_watch(who, topic, id)` is asked for every SUB. `origins` and `address` are those of the HTTP edge.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        tasks: TaskRegistry,
+        sessions: Sessions,
+        directory: Directory,
+        may_watch: MayWatch,
+        origins: Origins,
+        address: ClientAddress,
+        node: str,
+        policy: Policy | None = None,
+        mesh: Mesh | None = None,
+    ) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._bus = bus
+        self._sessions = sessions
+        self._origins = origins
+        self._address = address
+        self._node = node
+        self._boot = ids.new("Z")
+        self._policy = policy or Policy()
+        self.hub = Hub()
+        self.presence = Presence()
+        self.router = Router(bus, self.hub, f"{node}.{self._boot}")
+        self.conversations = Conversations(db, clock, ids, bus, self.router, directory, mesh=mesh)
+        self._frames = Frames(self.conversations, self.hub, tasks, may_watch, self._renew)
+        self._sockets: dict[str, Socket] = {}
+        self._owing: set[Socket] = set()
+        self._unknown: Counter[str] = Counter()
+        self._upgrades = Bucket(self._policy.upgrades, monotonic_ms())
+        self._wheel = Wheel(self._policy.heartbeat_s, self._owing, self._put_out, self._recheck)
+        self._draining = False
+        self._background: set[asyncio.Task[None]] = set()
+        self._undo: list[Unsubscribe] = []
+
+    @property
+    def connections(self) -> int:
+        """Greeted sockets."""
+        return len(self._sockets)
+
+    def start(self) -> None:
+        """Begin to listen to the bus and to turn the wheel."""
+        self.conversations.start(self._arrived_elsewhere)
+        self._undo = [self._bus.subscribe(REVOKED, self._revoked), self._bus.on_gap(self._wheel.doubt)]
+        self._wheel.start()
+
+    async def drain(self, *, by_ms: int = 30_000, spread_ms: int = 20_000) -> None:
+        """Ask everyone to move to another node, serve them until they have gone or `by_ms` is over, then close.
+
+        New connections get 503. Clients open the new socket before they leave the old one.
+        """
+        self._draining = True
+        until = monotonic_ms() + by_ms
+        sockets = list(self._sockets.values())
+        size = max(1, -(-len(sockets) // _WAVES))
+        for at in range(0, len(sockets), size):
+            for socket in sockets[at : at + size]:
+                after = random.randrange(spread_ms) if spread_ms else 0  # noqa: S311  (spreads load, no secret)
+                socket.send(Goaway(code=Draining.code, after=after, by=max(0, until - monotonic_ms())))
+            await asyncio.sleep(min(0.1, spread_ms / 1000 / _WAVES))
+        while self._sockets and monotonic_ms() < until:  # noqa: ASYNC110  (nobody is woken by the last one leaving)
+            await asyncio.sleep(0.05)
+        await self.conversations.appender.drain(10)
+        await asyncio.gather(*(socket.close(Close.GOING_AWAY) for socket in list(self._sockets.values())))
+
+    async def stop(self) -> None:
+        """Close what is open, settle what was accepted, stop listening."""
+        self._draining = True
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        await self._wheel.stop()
+        await self.conversations.stop()
+        await asyncio.gather(*(socket.close(Close.GOING_AWAY) for socket in list(self._sockets.values())))
+        if self._background:
+            await asyncio.wait(set(self._background), timeout=3)
+
+    # --- one connection -----------------------------------------------------------------------------------------------
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The aiohttp handler of GET /im."""
+        ip = self._address.of(request)
+        self._admit(request, ip)
+        ws = web.WebSocketResponse(
+            protocols=SUBPROTOCOLS,
+            autoping=False,
+            compress=False,
+            max_msg_size=self._policy.frame_bytes,
+            timeout=2,
+        )
+        await ws.prepare(request)
+        transport = request.transport
+        if not isinstance(transport, asyncio.Transport):
+            return ws
+        socket = Socket(self._ids.new("Z"), ws, transport, self._policy, self._owing)
+        try:
+            await self._greet(socket, ip)
+            await self._listen(socket)
+        except Closing as closing:
+            await socket.end(closing)
+        except ConnectionError:
+            pass
+        except Exception:
+            log.exception("connection failed")
+            await socket.close(Close.INTERNAL)
+        finally:
+            self._part(socket)
+        return ws
+
+    def _admit(self, request: web.Request, ip: str) -> None:
+        """Before the upgrade: our own pages or a program, a known subprotocol, room for one more."""
+        if not self._origins.may(request):
+            raise web.HTTPForbidden(text="foreign origin")
+        offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        if not any(name in SUBPROTOCOLS for name in offered):
+            raise web.HTTPBadRequest(text=f"offer one of {', '.join(SUBPROTOCOLS)}")
+        full = self._unknown[ip] >= self._policy.unknown_per_ip or self._unknown.total() >= self._policy.unknown
+        if self._draining or full or self._upgrades.take(monotonic_ms()):
+            raise web.HTTPServiceUnavailable(text="come back in a moment", headers={"Retry-After": "1"})
+
+    async def _greet(self, socket: Socket, ip: str) -> None:
+        """HELLO within five seconds, by a person with room for one more link; then WELCOME."""
+        self._unknown[ip] += 1
+        try:
+            try:
+                async with asyncio.timeout(self._policy.hello_ms / 1000):
+                    data = await socket.receive()
+            except TimeoutError:
+                raise Closing(Close.HELLO_TIMEOUT) from None
+            if data is None:
+                raise ConnectionResetError
+            hello = self._first(socket, data)
+            socket.session.greeted(monotonic_ms())
+            socket.lang = language(hello.lang)
+            who, resumed = await self._who(socket, hello.tok)
+        finally:
+            self._unknown[ip] -= 1
+            if not self._unknown[ip]:
+                del self._unknown[ip]
+        self._welcome(socket, who, hello, resumed=resumed)
+
+    def _first(self, socket: Socket, data: bytes) -> Hello:
+        try:
+            frames = decode(data, socket.encoding)
+        except BrokenProtocol as fault:
+            raise Closing(Close.BROKEN_PROTOCOL, str(fault)) from None
+        if len(frames) != 1 or not isinstance(frames[0], Hello):
+            raise Closing(Close.BROKEN_PROTOCOL, "hello comes first, alone")
+        return frames[0]
+
+    async def _who(self, socket: Socket, tok: str) -> tuple[Party, bool]:
+        """The person behind a ticket ("session.secret") or a resume token (no dot)."""
+        resumed = "." not in tok
+        try:
+            who = await (self._sessions.redeem_resume(tok) if resumed else self._sessions.redeem_ticket(tok))
+        except DomainError as refusal:
+            raise Closing(Close.INTERNAL, refusal.code) from None
+        if not isinstance(who, Buyer | Staff):
+            socket.kick(SignedOut())
+            raise Closing(Close.AUTH_FAILED)
+        return who, resumed
+
+    def _welcome(self, socket: Socket, who: Party, hello: Hello, *, resumed: bool) -> None:
+        """From here on it hears everything: the rooms are entered before the client can ask what it has missed."""
+        staff = isinstance(who, Staff)
+        socket.role = "staff" if staff else "buyer"
+        socket.who = who
+        socket.device = hello.dev
+        key = f"{socket.role}:{who.person_id}"
+        for replaced in self.presence.arrive(key, hello.dev, socket.id):
+            self._replace(replaced)
+        self._sockets[socket.id] = socket
+        if self.presence.count(key) > (self._policy.links_staff if staff else self._policy.links_buyer):
+            socket.kick(TooManyLinks())
+            raise Closing(Close.TOO_MANY_CONNECTIONS)
+        self.router.arrived(Arrival(key, hello.dev, socket.id))
+        socket.session.welcomed(staff=staff)
+        resume = self._sessions.resume_token(who)
+        policy = self._policy
+        socket.send(
+            Welcome(
+                sid=socket.id,
+                uid=who.person_id,
+                role="staff" if staff else "buyer",
+                node=self._node,
+                boot=self._boot,
+                now=self._clock.now(),
+                hb=policy.heartbeat_s,
+                lim=Limits(frame=policy.frame_bytes, out=policy.soft_bytes, window=policy.window, text=MOST_TEXT),
+                tok=resume if len(resume) <= _MOST_RESUME else None,
+                resumed=resumed,
+            )
+        )
+        self.hub.enter(socket, rules.home_rooms(who))
+        self._wheel.add(socket)
+
+    async def _listen(self, socket: Socket) -> None:
+        while (data := await socket.receive()) is not None:
+            await self._frames.message(socket, data)
+            while socket.session.must_wait(socket.buffered, monotonic_ms()):  # noqa: ASYNC110  (transports tell nobody)
+                await asyncio.sleep(0.05)
+
+    def _part(self, socket: Socket) -> None:
+        self._wheel.remove(socket)
+        self._owing.discard(socket)
+        self._sockets.pop(socket.id, None)
+        self.hub.leave(socket)
+        if socket.who is not None:
+            self.presence.depart(f"{socket.role}:{socket.who.person_id}", socket.id)
+
+    # --- who it still is ----------------------------------------------------------------------------------------------
+
+    async def _renew(self, socket: Socket, tok: str) -> bool:
+        """AUTH: the same person, proved anew."""
+        who, _ = await self._who(socket, tok)
+        if type(who) is not type(socket.who) or who.person_id != socket.person.person_id:
+            return False
+        before = rules.home_rooms(socket.person)
+        socket.who = who
+        socket.checked_at = monotonic_ms()
+        self.hub.leave(socket, before - rules.home_rooms(who))
+        self.hub.enter(socket, rules.home_rooms(who))
+        return True
+
+    def _revoked(self, _channel: str, payload: bytes) -> None:
+        """A session has ended or its rights have changed: its sockets hear nothing more until that is known."""
+        session_id = payload.decode("ascii", "replace")
+        for socket in list(self._sockets.values()):
+            if socket.who is not None and socket.who.session_id == session_id:
+                self._spawn(self._end_or_return(socket))
+
+    def _recheck(self, socket: Socket) -> None:
+        self._spawn(self._check(socket))
+
+    async def _check(self, socket: Socket) -> None:
+        """Read the truth about a socket's person: nothing relies on the bus alone."""
+        who = socket.person
+        with contextlib.suppress(DomainError):  # the store is away: asked again at the next beat
+            now = await self._sessions.by_session(who.session_id)
+            socket.checked_at = monotonic_ms()
+            if now != who:
+                await self._end_or_return(socket)
+
+    async def _end_or_return(self, socket: Socket) -> None:
+        self.hub.leave(socket)
+        try:
+            still = await self._sessions.by_session(socket.person.session_id) is not None
+        except DomainError:
+            still = True  # unknown: the next HELLO finds out
+        if not still:
+            socket.kick(SignedOut())
+        await socket.close(Close.GOING_AWAY if still else Close.AUTH_FAILED)
+
+    # --- replaced, dead -----------------------------------------------------------------------------------------------
+
+    def _arrived_elsewhere(self, arrival: Arrival) -> None:
+        for link_id in self.presence.elsewhere(arrival.person_id, arrival.device, arrival.link_id):
+            self._replace(link_id)
+
+    def _replace(self, link_id: str) -> None:
+        socket = self._sockets.get(link_id)
+        if socket is not None:
+            self.hub.leave(socket)
+            socket.kick(Replaced())
+            self._put_out(socket, Closing(Close.REPLACED))
+
+    def _put_out(self, socket: Socket, closing: Closing) -> None:
+        self._part(socket)
+        self._spawn(socket.end(closing))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
