@@ -176,6 +176,16 @@ class Mall:
             await self.db.transact(lambda tx, event=event: self.outbox.write(tx, event))
         await self.dispatcher.drain()
 
+    async def settle(self) -> None:
+        """Deliver what was put back too; orders' own deadlines stay out of reach."""
+        for _ in range(10):
+            self.clock.advance(30_000)
+            await self.dispatcher.drain()
+
+    async def one(self, order: Order) -> Order:
+        who = Buyer(session_id="N", person_id=order.buyer_id, device_id="test")
+        return await self.orders.of(who, order.id)
+
     async def stock(self, sku: Sku) -> tuple[int, int, int]:
         """available, reserved, sold."""
         row = (await self.inventory.of([sku.id]))[sku.id]
@@ -184,6 +194,10 @@ class Mall:
     async def written(self, name: str) -> list[dict]:
         """Bodies of the outbox events of a type."""
         return [row.body for row in await ROWS.many(self.db, {"type": name})]
+
+    async def troubled(self) -> list[str]:
+        """Errors of deliveries that had to be put back."""
+        return [row.error for row in await ROWS.many(self.db, {"state": {"$in": ["waiting", "parked"]}}) if row.error]
 
     async def refunds(self) -> list[dict]:
         return await self.written(RefundDue.__name__)

@@ -12,6 +12,7 @@ from octshop_rt.commerce.order.model import (
     NotPayable,
     OwnShop,
     PriceChanged,
+    State,
     TooManyUnpaid,
 )
 from octshop_rt.commerce.order.rules import scope_of
@@ -114,7 +115,7 @@ class TestCheckout:
         async def blind(wants: object) -> None:
             return None
 
-        mall.inventory.glance = blind  # type: ignore[method-assign]
+        mall.inventory.glance = blind
         with pytest.raises(OutOfStock):
             await mall.buy(mall.buyer(), [(cup, 1), (large, 1)])
         assert await mall.stock(cup) == (5, 0, 0)
@@ -224,6 +225,7 @@ class TestClosing:
         mall.clock.advance(DAY)
         await mall.dispatcher.drain()
         assert (await mall.orders.of(buyer, order.id)).state == "to_use"
+        assert await mall.troubled() == []
         with pytest.raises(NotCancellable):
             await mall.orders.cancel(buyer, order.id, "")
 
@@ -320,7 +322,7 @@ class TestLists:
         rest, end = await mall.orders.of_buyer(buyer, states=(), cursor=cursor)
         assert [order.id for order in first + rest] == [order.id for order in reversed(made)]
         assert end is None
-        paid, _ = await mall.orders.of_buyer(buyer, states=("to_use",), cursor=None)
+        paid, _ = await mall.orders.of_buyer(buyer, states=(State.TO_USE,), cursor=None)
         assert [order.id for order in paid] == [made[0].id]
 
     async def test_nothing_to_pay_is_its_own_answer(self) -> None:
