@@ -1,5 +1,4 @@
 // What the clerk page asks the server, in the words of verify's HTTP interface.
-import { ApiError } from '@kit/api/http'
 import type { Page } from '@kit/api/http'
 import type { Redemption, Scan, ScannedVoucher } from '@kit/api/types'
 import { api } from '@kit/staff/staff'
@@ -24,11 +23,6 @@ export const readPhoto = (shopId: string, photo: Blob): Promise<{ texts: string[
 
 export const redemptionsOf = (shopId: string, day: string, cursor: string | null): Promise<Page<Redemption>> =>
   api.get(`/shop/${shopId}/redemptions`, { day, cursor })
-
-/** The server said no for certain, so nothing was written off. Anything else may have taken effect. */
-export function isCertain(fault: unknown): fault is ApiError {
-  return fault instanceof ApiError && fault.status >= 400 && fault.status < 500 && !fault.unknown
-}
 
 /** The business day is the shop's, not the phone's. */
 export function today(now = Date.now()): string {

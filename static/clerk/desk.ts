@@ -5,8 +5,9 @@ import { newRequestId, sentence, ApiError } from '@kit/api/http'
 import { play } from '@kit/notify/sound'
 import { vibrate } from '@kit/notify/vibrate'
 import { yuan } from '@kit/money/money'
+import { isCertain } from '@kit/staff/certain'
 import type { Post } from '@kit/staff/staff'
-import { isCertain, look, redemptionsOf, today, writeOff, type Preview, type Redemption } from './api'
+import { look, redemptionsOf, today, writeOff, type Preview, type Redemption } from './api'
 import { AGAIN_MS, FLASH_MS, toneOf, VERDICT_STAYS_MS, type Flow, type Intention, type Tone, type Verdict } from './flow'
 import { keep, settle, waitingAt } from './pending'
 
@@ -84,7 +85,7 @@ export function useDesk(post: Post) {
     try {
       succeed(intention, await writeOff(post.shop_id, intention, branchId))
     } catch (fault) {
-      if (isCertain(fault)) {
+      if (isCertain(fault, tries > 0)) {
         settle(intention.request_id)
         flow.value = { kind: 'ready' }
         refuse(fault, intention.preview)

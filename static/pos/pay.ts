@@ -1,25 +1,10 @@
-/**
- * One collection as a machine without a screen or a network: which of the panels is due, and what may be pressed on it.
- *
- * idle → sending → waiting (our QR is shown) | paying (the buyer confirms) → paid | failed | closed | reversed | unknown.
- * Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again.
- */
+// One collection as a machine without a screen or a network: which of the panels is due, and what may be pressed on it.
+//
+// idle → sending → waiting (our QR is shown) | paying (the buyer confirms) → paid | failed | closed | reversed | unknown.
+// Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again.
+import type { Charge, ChargeState } from '@kit/api/types'
 
-export type ChargeState = 'waiting' | 'paying' | 'paid' | 'failed' | 'unknown' | 'closed' | 'reversed'
-
-export interface Charge {
-  id: string
-  payment_id?: string | null
-  state: ChargeState
-  amount_fen: number
-  channel?: string | null
-  code_url?: string | null
-  reason?: string | null
-  created_at: number
-  paid_at?: number | null
-  expires_at?: number | null
-}
-
+export type { Charge, ChargeState }
 export type Method = 'barcode' | 'qr'
 
 /** What was asked for, with the id made before the first send; every retry sends exactly this again. */
@@ -31,11 +16,14 @@ export interface Ask {
   at: number
 }
 
+type Known = Exclude<ChargeState, 'unknown'>
+
 export type Phase =
   | { kind: 'idle' }
   | { kind: 'sending'; ask: Ask }
+  /** `charge` is null while not even the first send was answered. */
   | { kind: 'unknown'; ask: Ask; charge: Charge | null; since: number }
-  | { kind: Exclude<ChargeState, 'unknown'>; ask: Ask; charge: Charge }
+  | { [K in Known]: { kind: K; ask: Ask; charge: Charge } }[Known]
   /** The server refused before anything was charged. */
   | { kind: 'refused'; ask: Ask; reason: string; code: string }
 
@@ -88,9 +76,4 @@ function told(phase: Phase, charge: Charge, now: number): Phase {
     return { kind: 'unknown', ask: phase.ask, charge, since }
   }
   return { kind: charge.state, ask: phase.ask, charge }
-}
-
-export function mayReverse(phase: Phase, now: number): boolean {
-  if (phase.kind === 'unknown') return true
-  return phase.kind === 'paying' && now - phase.charge.created_at >= REVERSE_AFTER_MS
 }
