@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -31,7 +32,7 @@ async def server(tmp_path: Path) -> AsyncIterator[EmbeddedMongo]:
     await one.stop()
 
 
-async def ask(uri: str, command: str, **more: object) -> dict[str, object]:
+async def ask(uri: str, command: str, **more: object) -> dict[str, Any]:
     async with AsyncMongoClient(uri, serverSelectionTimeoutMS=3000) as client:
         return await client.admin.command(command, **more)
 
