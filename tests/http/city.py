@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -201,7 +201,7 @@ class City:
 @asynccontextmanager
 async def running(
     db: Database, *, http: HttpSettings | None = None, extra: Sequence[Route] = (), mode: Any = "test"
-) -> AsyncIterator[City]:
+) -> AsyncGenerator[City]:
     """Serve the town on a free port."""
     clock = Clock()
     ids = Ids(clock)

@@ -39,7 +39,7 @@ class LoginGuard(Struct, frozen=True, kw_only=True):
 
 
 # Sharded by the token's hash, which every request looks up; the other questions are rare enough to ask all shards.
-sessions = Collection(
+SESSIONS = Collection(
     "common",
     "sessions",
     Session,
@@ -52,24 +52,24 @@ sessions = Collection(
     ],
     shard_key=("token_hash",),
 )
-tickets = Collection("common", "tickets", Ticket, indexes=[index("until")], shard_key=("_id",))
-login_codes = Collection("common", "login_codes", LoginCode, indexes=[index("until")], shard_key=("_id",))
-login_guards = Collection("common", "login_guards", LoginGuard, indexes=[index("since")], shard_key=("_id",))
+TICKETS = Collection("common", "tickets", Ticket, indexes=[index("until")], shard_key=("_id",))
+LOGIN_CODES = Collection("common", "login_codes", LoginCode, indexes=[index("until")], shard_key=("_id",))
+LOGIN_GUARDS = Collection("common", "login_guards", LoginGuard, indexes=[index("since")], shard_key=("_id",))
 
 
 async def add_session(db: Place, session: Session) -> None:
     """A new sign-in."""
-    await sessions.insert(db, session)
+    await SESSIONS.insert(db, session)
 
 
 async def by_token(db: Database, token_hash: str) -> Session | None:
     """Whatever session has this token, ended ones included."""
-    return await sessions.one(db, {"token_hash": token_hash})
+    return await SESSIONS.one(db, {"token_hash": token_hash})
 
 
 async def by_id(db: Database, session_id: str) -> Session | None:
     """One session."""
-    return await sessions.one(db, {"_id": session_id})
+    return await SESSIONS.one(db, {"_id": session_id})
 
 
 async def of_person(
@@ -84,17 +84,17 @@ async def of_person(
     }
     if audience is not None:
         query["audience"] = audience
-    return await sessions.many(db, query, sort=[("created_at", -1)], limit=200)
+    return await SESSIONS.many(db, query, sort=[("created_at", -1)], limit=200)
 
 
 async def had_device(db: Database, person_id: str, device_id: str) -> bool:
     """Whether this person has ever signed in on this device."""
-    return await sessions.one(db, {"person_id": person_id, "device_id": device_id}) is not None
+    return await SESSIONS.one(db, {"person_id": person_id, "device_id": device_id}) is not None
 
 
 async def touch(db: Database, session_id: str, seen_at: Millis, idle_until: Millis) -> None:
     """It is in use."""
-    await sessions.update(
+    await SESSIONS.update(
         db, {"_id": session_id, "revoked_at": None}, {"$max": {"seen_at": seen_at, "idle_until": idle_until}}
     )
 
@@ -102,72 +102,72 @@ async def touch(db: Database, session_id: str, seen_at: Millis, idle_until: Mill
 async def revoke(db: Database, session_id: str, at: Millis) -> bool:
     """End it. False if it had ended already."""
     change = {"$set": {"revoked_at": at}, "$max": {"barred_at": at}}
-    return bool(await sessions.update(db, {"_id": session_id, "revoked_at": None}, change))
+    return bool(await SESSIONS.update(db, {"_id": session_id, "revoked_at": None}, change))
 
 
 async def bar(db: Database, session_ids: Sequence[str], at: Millis) -> None:
     """What was handed out for these sessions before `at` is void; they live on."""
     for session_id in session_ids:
-        await sessions.update(db, {"_id": session_id}, {"$max": {"barred_at": at}})
+        await SESSIONS.update(db, {"_id": session_id}, {"$max": {"barred_at": at}})
 
 
 async def barred_since(db: Database, since: Millis) -> list[Session]:
     """Sessions ended or barred at or after `since`."""
-    return await sessions.many(db, {"barred_at": {"$gte": since}})
+    return await SESSIONS.many(db, {"barred_at": {"$gte": since}})
 
 
 def living(db: Database, now: Millis) -> AsyncIterator[Session]:
     """Every session that would open a door now."""
-    return sessions.scan(db, {"revoked_at": None, "until": {"$gt": now}, "idle_until": {"$gt": now}})
+    return SESSIONS.scan(db, {"revoked_at": None, "until": {"$gt": now}, "idle_until": {"$gt": now}})
 
 
 async def sweep(db: Database, now: Millis, keep_ms: int) -> int:
     """Delete what nobody can use or needs to see any more; how many sessions."""
-    await tickets.delete(db, {"until": {"$lt": now}})
-    await login_codes.delete(db, {"until": {"$lt": now - keep_ms}})
-    await login_guards.delete(db, {"since": {"$lt": now - keep_ms}})
-    return await sessions.delete(db, {"until": {"$lt": now - keep_ms}})
+    await TICKETS.delete(db, {"until": {"$lt": now}})
+    await LOGIN_CODES.delete(db, {"until": {"$lt": now - keep_ms}})
+    await LOGIN_GUARDS.delete(db, {"since": {"$lt": now - keep_ms}})
+    return await SESSIONS.delete(db, {"until": {"$lt": now - keep_ms}})
 
 
 async def add_ticket(db: Database, ticket: Ticket) -> None:
     """A new one-time ticket."""
-    await tickets.insert(db, ticket)
+    await TICKETS.insert(db, ticket)
 
 
 async def take_ticket(db: Database, ticket_hash: str, session_id: str, now: Millis) -> bool:
     """Use it up; True for the first taker in time, never for a second one."""
-    taken = await tickets.delete(db, {"_id": ticket_hash, "session_id": session_id, "until": {"$gt": now}})
+    taken = await TICKETS.delete(db, {"_id": ticket_hash, "session_id": session_id, "until": {"$gt": now}})
     return taken == 1
 
 
 async def code(db: Database, key: str) -> LoginCode | None:
     """The code last sent under `key`."""
-    return await login_codes.one(db, {"_id": key})
+    return await LOGIN_CODES.one(db, {"_id": key})
 
 
 async def put_code(db: Database, new: LoginCode, before: LoginCode | None) -> bool:
     """Replace `before` by `new`; False if another request was faster. DuplicateKey says the same of a first code."""
     if before is None:
-        await login_codes.insert(db, new)
+        await LOGIN_CODES.insert(db, new)
         return True
     change = {"$set": {"code_hash": new.code_hash, "until": new.until, "tries": new.tries, "sent": list(new.sent)}}
-    return bool(await login_codes.update(db, {"_id": new.id, "sent": list(before.sent)}, change))
+    return bool(await LOGIN_CODES.update(db, {"_id": new.id, "sent": list(before.sent)}, change))
 
 
 async def try_code(db: Database, key: str, now: Millis, tries: int) -> LoginCode | None:
     """Count one try against a living code and return it; None if there is none or its tries are used up."""
     living_code = {"_id": key, "code_hash": {"$ne": None}, "until": {"$gt": now}, "tries": {"$lt": tries}}
-    return await login_codes.change(db, living_code, {"$inc": {"tries": 1}})
+    return await LOGIN_CODES.change(db, living_code, {"$inc": {"tries": 1}})
 
 
 async def use_code(db: Database, key: str, code_hash: str) -> bool:
     """Use it up; True for the first taker, never for a second one."""
-    return bool(await login_codes.update(db, {"_id": key, "code_hash": code_hash}, {"$set": {"code_hash": None}}))
+    return bool(await LOGIN_CODES.update(db, {"_id": key, "code_hash": code_hash}, {"$set": {"code_hash": None}}))
 
 
 async def guard(db: Database, key: str) -> LoginGuard | None:
     """The counter under `key`."""
-    return await login_guards.one(db, {"_id": key})
+    return await LOGIN_GUARDS.one(db, {"_id": key})
 
 
 async def count_fail(db: Database, key: str, now: Millis, window_ms: int) -> LoginGuard | None:
@@ -180,14 +180,14 @@ async def count_fail(db: Database, key: str, now: Millis, window_ms: int) -> Log
             "wait_until": {"$ifNull": ["$wait_until", 0]},
         }
     }
-    return await login_guards.change(db, {"_id": key}, [step], upsert=True)
+    return await LOGIN_GUARDS.change(db, {"_id": key}, [step], upsert=True)
 
 
 async def wait(db: Database, key: str, until: Millis) -> None:
     """The next try has to wait."""
-    await login_guards.update(db, {"_id": key}, {"$max": {"wait_until": until}})
+    await LOGIN_GUARDS.update(db, {"_id": key}, {"$max": {"wait_until": until}})
 
 
 async def forgive(db: Database, key: str) -> None:
     """A right password ends the counting."""
-    await login_guards.delete(db, {"_id": key})
+    await LOGIN_GUARDS.delete(db, {"_id": key})

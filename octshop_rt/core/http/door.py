@@ -26,7 +26,7 @@ from octshop_rt.core.http.edge import IP, LANG, REQUEST_ID
 from octshop_rt.core.http.media import JSON, MSGPACK, Form, answer_form, body_form
 from octshop_rt.core.http.origin import Origins
 from octshop_rt.core.http.refusals import NotAcceptable, TooLarge, TooSlow, UnsupportedMedia
-from octshop_rt.core.http.routes import PATH_VALUE, Call, Raw, Route
+from octshop_rt.core.http.routes import FOLDERS, PATH_VALUE, Call, Raw, Route
 from octshop_rt.core.ratelimit import Limiter, Quota
 from octshop_rt.core.tasks import TaskRegistry
 
@@ -129,9 +129,11 @@ class Door:
     async def _who(self, request: web.Request) -> tuple[Principal, str]:
         """The principal and its token. A bearer token is looked at alone: with it, cookies count for nothing."""
         audience = self._route.permission.audience
-        if audience is Audience.PUBLIC:
-            return Anonymous(), ""
         doors = self._doors
+        if audience is Audience.PUBLIC:
+            # A sign-in route is told which session the browser has, to end it.
+            folder = FOLDERS.get(self._route.path.strip("/").split("/")[0])
+            return Anonymous(), "" if folder is None else request.cookies.get(doors.cookie(folder), "")
         header = request.headers.get("Authorization")
         if header is not None:
             scheme, _, token = header.partition(" ")

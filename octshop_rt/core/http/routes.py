@@ -24,7 +24,7 @@ PATH_VALUE = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 # The first folder of a path is whose door it is; a route may not be declared for another audience than its folder's.
-_FOLDERS: dict[str, Audience] = {
+FOLDERS: dict[str, Audience] = {
     "buyer": Audience.BUYER,
     "staff": Audience.STAFF,
     "shop": Audience.STAFF,
@@ -62,7 +62,7 @@ class Call(Generic[P]):
         self.lang: Lang = lang
         self.ip = ip
         self.request_id = request_id
-        self.token = token  # the session's own token: only the identity routes need it
+        self.token = token  # of the session, or (public sign-in) of the one the browser still has: for identity alone
         self.raw = raw
         # name -> token to set, or None to remove: how the identity routes hand a session to a browser
         self.reply_cookies: dict[Audience, str | None] = {}
@@ -171,9 +171,9 @@ def _check_permission(route: Route) -> None:
     permission = route.permission
     folder = route.path.strip("/").split("/")[0]
     audience = permission.audience
-    if folder in _FOLDERS and audience not in {_FOLDERS[folder], Audience.PUBLIC}:
+    if folder in FOLDERS and audience not in {FOLDERS[folder], Audience.PUBLIC}:
         _fault(route, f"lies below /{folder} but is declared for {audience}")
-    if folder not in _FOLDERS and audience is not Audience.PUBLIC:
+    if folder not in FOLDERS and audience is not Audience.PUBLIC:
         _fault(route, f"is for {audience} but lies below /{folder}")
     if permission.scoped != (folder == "shop" and "shop_id" in route.placeholders):
         _fault(route, "at_shop(...) and a path of /shop/{shop_id}/... belong together")
