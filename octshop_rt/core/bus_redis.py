@@ -114,7 +114,8 @@ class RedisBus:
                     first.set_result(None)
                 await self._receive(pubsub)
             except _LOST as fault:
-                log.warning("bus: Redis is away", fault=repr(fault))
+                if self.connected or not first.done():  # told once, not every second
+                    log.warning("bus: Redis is away", fault=repr(fault))
             finally:
                 failed = not self.connected  # a connection that stood is tried again at once
                 self.connected = False
