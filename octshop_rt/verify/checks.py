@@ -1,0 +1,79 @@
+"""fsck of vouchers: no use twice, none on what was refunded, each use where and when the voucher allowed it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.mongo import Database
+from octshop_rt.verify import store, token
+from octshop_rt.verify.model import Redemption, Voucher, VoucherState
+
+
+async def uses_are_counted(db: Database) -> AsyncIterator[Finding]:
+    """F50: a voucher's count is the sum of its redemptions, never more than it has, and its state says the same."""
+    async for voucher in store.all_vouchers(db):
+        redemptions = await store.redemptions_of_voucher(db, voucher.id)
+        used = sum(redemption.uses for redemption in redemptions)
+        if used != voucher.uses_used:
+            yield _finding("F50", voucher.id, f"{voucher.uses_used} uses redeemed", str(used))
+        if voucher.uses_left < 0:
+            yield _finding("F50", voucher.id, f"at most {voucher.uses_total} uses taken", f"{voucher.uses_left} left")
+        amount_fen = sum(redemption.amount_fen for redemption in redemptions)
+        if amount_fen > voucher.taken_fen or voucher.taken_fen > voucher.paid_fen:
+            yield _finding(
+                "F50",
+                voucher.id,
+                f"redeemed <= taken {voucher.taken_fen} <= paid {voucher.paid_fen}",
+                str(amount_fen),
+            )
+        if voucher.uses_left == 0 and not voucher.uses_frozen and voucher.taken_fen != voucher.paid_fen:
+            yield _finding("F50", voucher.id, f"all of {voucher.paid_fen} taken", str(voucher.taken_fen))
+        if voucher.state is VoucherState.USED and voucher.uses_left:
+            yield _finding("F50", voucher.id, "nothing left when used", f"{voucher.uses_left} left")
+        if not token.check_digit_fits(voucher.typed_code):
+            yield _finding("F50", voucher.id, "a typed code with its check digit", "another digit")
+
+
+async def refunded_is_not_used(db: Database) -> AsyncIterator[Finding]:
+    """F51: a refunded voucher has no use and nothing left to use."""
+    async for voucher in store.all_vouchers(db):
+        if voucher.state is not VoucherState.REFUNDED:
+            continue
+        if voucher.uses_used or voucher.uses_refunded != voucher.uses_total:
+            found = f"{voucher.uses_used} used, {voucher.uses_refunded} refunded"
+            yield _finding("F51", voucher.id, f"all {voucher.uses_total} uses refunded", found)
+
+
+async def uses_were_allowed(db: Database) -> AsyncIterator[Finding]:
+    """F52: each redemption has its voucher, of the same shop, at an allowed branch, in time, worth what it says."""
+    async for redemption in store.all_redemptions(db):
+        voucher = await store.by_id(db, redemption.voucher_id)
+        wrong = "no voucher" if voucher is None else _not_allowed(redemption, voucher)
+        if wrong:
+            yield _finding("F52", redemption.id, f"a use voucher {redemption.voucher_id} allows", wrong)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(id="F50", text="each use of a voucher is redeemed once and counted", run=uses_are_counted),
+    Check(id="F51", text="no refunded voucher is used", run=refunded_is_not_used),
+    Check(id="F52", text="each redemption was allowed by its voucher", run=uses_were_allowed),
+)
+
+
+def _not_allowed(redemption: Redemption, voucher: Voucher) -> str:
+    if redemption.shop_id != voucher.shop_id:
+        return f"shop {redemption.shop_id}"
+    if voucher.branch_ids and redemption.branch_id not in voucher.branch_ids:
+        return f"branch {redemption.branch_id}"
+    if not voucher.valid_from <= redemption.used_at < voucher.valid_until:
+        return f"used at {redemption.used_at}"
+    if (redemption.order_id, redemption.line_id) != (voucher.order_id, voucher.line_id):
+        return f"order {redemption.order_id}, line {redemption.line_id}"
+    if redemption.uses < 1 or redemption.amount_fen > voucher.paid_fen:
+        return f"{redemption.uses} uses worth {redemption.amount_fen}"
+    return ""
+
+
+def _finding(check: str, object_id: str, expected: str, found: str) -> Finding:
+    return Finding(check=check, object_id=object_id, expected=expected, found=found)
