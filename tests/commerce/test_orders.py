@@ -137,7 +137,7 @@ class TestCheckout:
         (order,) = (await mall.buy(buyer, [(sample, 1)])).orders
         assert (order.payment_state, order.state) == ("paid", "to_use")
         assert len(await mall.written("OrderPaid")) == 1
-        with pytest.raises(NotPayable):
+        with pytest.raises(NothingToPay):
             await mall.orders.payable(buyer, [order.id])
         assert await mall.stock(sample) == (9, 0, 1)
         await mall.assert_clean()
@@ -149,9 +149,10 @@ class TestPaying:
         (cup, _), (card, _) = await mall.put_on_sale(a), await mall.put_on_sale(b, price_fen=10_000, uses_each=5)
         buyer = mall.buyer()
         made = await mall.buy(buyer, [(cup, 2), (card, 1)])
-        parts, until = await mall.orders.payable(buyer, [order.id for order in made.orders])
-        assert sum(part.amount_fen for part in parts) == made.group.payable_fen
-        assert until == made.orders[0].pay_until
+        payable = await mall.orders.payable(buyer, [order.id for order in made.orders])
+        assert sum(part.amount_fen for part in payable.parts) == made.group.payable_fen
+        assert {part.pending for part in payable.parts} == {"voucher_unredeemed"}
+        assert payable.until == made.orders[0].pay_until
         await mall.tell(mall.succeeded(*made.orders))
         orders, _ = await mall.orders.of_buyer(buyer, states=(), cursor=None)
         assert {(order.payment_state, order.fulfilment_state, order.state) for order in orders} == {
@@ -324,6 +325,3 @@ class TestLists:
         assert end is None
         paid, _ = await mall.orders.of_buyer(buyer, states=(State.TO_USE,), cursor=None)
         assert [order.id for order in paid] == [made[0].id]
-
-    async def test_nothing_to_pay_is_its_own_answer(self) -> None:
-        assert NothingToPay().text("en")

@@ -63,7 +63,7 @@ class VoucherTerms(Struct, frozen=True, kw_only=True):
 
 
 class Product(Struct, frozen=True, kw_only=True):
-    """A product of a shop. `price_fen` is its lowest live SKU's, for lists; `at_order` runs through a shop's list."""
+    """A product of a shop. `price_fen` is its lowest live SKU's, for lists."""
 
     id: str
     shop_id: str
@@ -82,6 +82,11 @@ class Product(Struct, frozen=True, kw_only=True):
     market_price_fen: Fen | None = None
     listing: Listing
     created_at: Millis
+
+    @property
+    def on_sale(self) -> bool:
+        """Whether it can be bought."""
+        return self.listing is Listing.LISTED
 
 
 class Sku(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class CatalogService:
         offers: dict[str, Offer] = {}
         for sku in found.values():
             product = products[sku.product_id]
-            if sku.retired or product.listing is not Listing.LISTED:
+            if sku.retired or not product.on_sale:
                 raise NotOnSale(title=product.title)
             offers[sku.id] = Offer(sku=sku, product=product)
         return offers

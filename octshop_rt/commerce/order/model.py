@@ -14,6 +14,7 @@ from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.money import Fen
 from octshop_rt.core.statemachine import Life
+from octshop_rt.events import PaymentPart
 
 MOST_LINES = 50
 SYSTEM = "system"
@@ -191,6 +192,14 @@ class Checkedout(Struct, frozen=True, kw_only=True):
 
     group: OrderGroup
     orders: tuple[Order, ...]
+
+
+class Payable(Struct, frozen=True, kw_only=True):
+    """What a payment is to be opened for, until when, and in which words."""
+
+    parts: tuple[PaymentPart, ...]
+    until: Millis
+    description: str
 
 
 class PriceChanged(DomainError):

@@ -30,7 +30,7 @@ from octshop_rt.commerce.pricing.rules import quote
 from octshop_rt.commerce.shop.model import NotCertified, Shop, ShopClosed
 from octshop_rt.commerce.shop.policy import Policy
 from octshop_rt.core.clock import DAY, SECOND, Millis, business_day, business_day_bounds
-from octshop_rt.events import OrderPaid, PaidLine, Scope
+from octshop_rt.events import OrderPaid, PaidLine, PaymentPart, Scope
 
 ORDER_SUBJECT = "order:"
 
@@ -190,6 +190,26 @@ def subject_of(order_id: str) -> str:
 def order_of(subject: str) -> str | None:
     """The order a payment's subject names, if it names one."""
     return subject.removeprefix(ORDER_SUBJECT) if subject.startswith(ORDER_SUBJECT) else None
+
+
+def parts_of(orders: Sequence[Order]) -> tuple[PaymentPart, ...]:
+    """What a payment for these orders pays: the money waits for the vouchers to be used."""
+    return tuple(
+        PaymentPart(
+            subject=subject_of(order.id),
+            amount_fen=order.payable_fen,
+            scope=scope_of(order),
+            pending="voucher_unredeemed",
+        )
+        for order in orders
+        if order.payable_fen
+    )
+
+
+def description_of(orders: Sequence[Order]) -> str:
+    """What the payer reads in the channel's app; channels take about 120 bytes."""
+    more = sum(len(order.lines) for order in orders) - 1
+    return f"{orders[0].shop_name[:12]} {orders[0].lines[0].title[:16]}{f'等{more + 1}项' if more else ''}"
 
 
 def paid_event(order: Order, payment_id: str, paid_at: Millis) -> OrderPaid:

@@ -17,6 +17,7 @@ from octshop_rt.commerce.order.model import (
     Order,
     OrderGroup,
     OwnShop,
+    Payable,
     PaymentState,
     PriceChanged,
     State,
@@ -26,12 +27,12 @@ from octshop_rt.commerce.order.model import (
 from octshop_rt.commerce.pricing.model import Quote
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, ShopStaff
-from octshop_rt.core.clock import MINUTE, Clock, Millis
+from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
-from octshop_rt.events import OrderUnpaid, PaymentPart
+from octshop_rt.events import OrderUnpaid
 
 PAGE = 20
 # The order's own end comes after its payments': each of those asks the channel before it closes, so money that is on
@@ -160,31 +161,28 @@ class OrderService:
         """How many orders a buyer has made at the shop."""
         return await store.count_of_buyer_at_shop(self._db, staff.shop_id, buyer_id)
 
-    async def payable(self, buyer: Buyer, order_ids: Sequence[str]) -> tuple[tuple[PaymentPart, ...], Millis]:
-        """What one payment for these orders is made of, and until when it may be paid.
+    async def payable(self, buyer: Buyer, order_ids: Sequence[str]) -> Payable:
+        """What one payment for these orders is made of.
 
-        NotFound if any is not this buyer's, NotPayable if any cannot be paid, NothingToPay if they cost nothing.
+        NotFound if any is not this buyer's, NotPayable if any is closed or out of time, NothingToPay if they cost
+        nothing. A paid one passes: the payment domain tells a repeated wish from a second payment.
         """
         orders = await store.by_ids(self._db, buyer.person_id, order_ids)
         if not orders or len(orders) != len(set(order_ids)):
             raise NotFound
         now = self._clock.now()
         for order in orders:
-            if order.payment_state is not PaymentState.UNPAID or now >= order.pay_until:
+            late = order.payment_state is PaymentState.UNPAID and now >= order.pay_until
+            if late or order.payment_state is PaymentState.CLOSED:
                 raise NotPayable(**views.label_data(order))
-        parts = tuple(
-            PaymentPart(
-                subject=rules.subject_of(order.id),
-                amount_fen=order.payable_fen,
-                scope=rules.scope_of(order),
-                pending="voucher_unredeemed",
-            )
-            for order in orders
-            if order.payable_fen
-        )
+        parts = rules.parts_of(orders)
         if not parts:
             raise NothingToPay
-        return parts, min(order.pay_until for order in orders)
+        return Payable(
+            parts=parts,
+            until=min(order.pay_until for order in orders),
+            description=rules.description_of(orders),
+        )
 
     async def _basket(self, lines: Sequence[WantedLine], fulfilment: Fulfilment) -> rules.Basket:
         wanted = rules.merge(lines)

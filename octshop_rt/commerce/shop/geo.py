@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from octshop_rt.commerce.shop.model import Gcj, GeoPoint
+from octshop_rt.core.errors import BadInput
 
 EARTH_M = 6_371_008.8
 # Krasovsky 1940, on which GCJ-02 was laid out; constants as published with the transform in many map libraries.
@@ -15,6 +16,15 @@ _ECCENTRICITY2 = 0.00669342162296594323
 def point(lng: float, lat: float) -> GeoPoint:
     """A WGS-84 point."""
     return GeoPoint(coordinates=(lng, lat))
+
+
+def asked_place(lng: float | None, lat: float | None) -> GeoPoint | None:
+    """Where a caller says it is. BadInput for half a point and for what is no number."""
+    if lng is None and lat is None:
+        return None
+    if lng is None or lat is None or not (math.isfinite(lng) and math.isfinite(lat)):
+        raise BadInput(reason="lng and lat go together and must be numbers")
+    return point(lng, lat)
 
 
 def distance_m(a: GeoPoint, b: GeoPoint) -> int:
