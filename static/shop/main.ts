@@ -1,10 +1,26 @@
 // Start of the buyer shop.
 import '@kit/tokens/tokens.css'
+import 'vant/es/toast/style'
+import 'vant/es/dialog/style'
+import './shop.css'
 import { createApp } from 'vue'
-import { i18n, startI18n } from '@kit/i18n'
+import { Locale, showToast } from 'vant'
+import enUS from 'vant/es/locale/lang/en-US'
+import zhCN from 'vant/es/locale/lang/zh-CN'
+import { sentence } from '@kit/api/http'
+import { watchFaults } from '@kit/errors/report'
+import { i18n, onLanguage, startI18n } from '@kit/i18n'
 import { startTheme } from '@kit/tokens/theme'
 import App from './App.vue'
+import { router } from './routes'
+import { session } from './stores/session'
 
 startTheme()
-await startI18n({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
-createApp(App).use(i18n).mount('#app')
+const words = startI18n({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
+void session.start().catch(() => undefined)
+await words
+onLanguage((lang) => Locale.use(lang, lang === 'en' ? enUS : zhCN))
+const app = createApp(App).use(i18n).use(router)
+watchFaults(app, (fault) => showToast({ message: sentence(fault), duration: 3500 }))
+await router.isReady()
+app.mount('#app')

@@ -26,7 +26,7 @@ export function metresBetween(a: Place, b: Place): number {
 const A = 6_378_245
 const EE = 0.006_693_421_622_965_943
 
-/** Browsers answer WGS-84; shops in China keep GCJ-02, a few hundred metres away. Outside China nothing changes. */
+/** Browsers and our server speak WGS-84; Chinese map providers draw GCJ-02, a few hundred metres away. */
 export function toGcj02(place: Place): Place {
   const { lng, lat } = place
   if (lng < 72.004 || lng > 137.8347 || lat < 0.8293 || lat > 55.8271) return place
@@ -46,12 +46,12 @@ export function toGcj02(place: Place): Place {
   }
 }
 
-/** Where the buyer is (GCJ-02), or null when the device or the person says no. */
+/** Where the buyer is (WGS-84, as the server keeps shops), or null when the device or the person says no. */
 export function whereAmI(): Promise<Place | null> {
   if (!window.isSecureContext || !('geolocation' in navigator)) return Promise.resolve(null)
   return new Promise((resolve) => {
     navigator.geolocation.getCurrentPosition(
-      (found) => resolve(toGcj02({ lng: found.coords.longitude, lat: found.coords.latitude })),
+      (found) => resolve({ lng: found.coords.longitude, lat: found.coords.latitude }),
       () => resolve(null),
       { timeout: 8000, maximumAge: 300_000 },
     )

@@ -1,0 +1,42 @@
+// The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
+import { createRouter, createWebHistory } from 'vue-router'
+import { session } from './stores/session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    tab?: string
+    person?: boolean
+    /** Key of the page's name. */
+    title?: string
+  }
+}
+
+export const router = createRouter({
+  history: createWebHistory('/shop/'),
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  routes: [
+    { path: '/', name: 'home', component: () => import('./pages/Home.vue'), meta: { tab: 'home', title: 'tab.home' } },
+    { path: '/nearby', name: 'nearby', component: () => import('./pages/Nearby.vue'), meta: { tab: 'nearby', title: 'tab.nearby' } },
+    { path: '/messages', name: 'messages', component: () => import('./pages/Messages.vue'), meta: { tab: 'messages', person: true, title: 'tab.messages' } },
+    { path: '/cart', name: 'cart', component: () => import('./pages/Cart.vue'), meta: { tab: 'cart', title: 'tab.cart' } },
+    { path: '/me', name: 'me', component: () => import('./pages/Me.vue'), meta: { tab: 'me', title: 'tab.me' } },
+    { path: '/s/:shop', name: 'shop', component: () => import('./pages/Shop.vue'), meta: { title: 'shop.title' } },
+    { path: '/p/:product', name: 'product', component: () => import('./pages/Product.vue'), meta: { title: 'product.title' } },
+    { path: '/checkout', name: 'checkout', component: () => import('./pages/Checkout.vue'), meta: { person: true, title: 'checkout.title' } },
+    { path: '/pay', name: 'pay', component: () => import('./pages/Pay.vue'), meta: { person: true, title: 'pay.title' } },
+    { path: '/orders', name: 'orders', component: () => import('./pages/Orders.vue'), meta: { person: true, title: 'orders.title' } },
+    { path: '/orders/:order', name: 'order', component: () => import('./pages/OrderDetail.vue'), meta: { person: true, title: 'order.title' } },
+    { path: '/vouchers', name: 'vouchers', component: () => import('./pages/Vouchers.vue'), meta: { person: true, title: 'vouchers.title' } },
+    { path: '/vouchers/:voucher', name: 'voucher', component: () => import('./pages/WriteoffCode.vue'), meta: { person: true, title: 'voucher.title' } },
+    { path: '/chat/:shop', name: 'chat', component: () => import('./pages/Chat.vue'), meta: { person: true, title: 'chat.title' } },
+    { path: '/devices', name: 'devices', component: () => import('./pages/Devices.vue'), meta: { person: true, title: 'devices.title' } },
+    { path: '/login', name: 'login', component: () => import('./pages/Login.vue'), meta: { title: 'login.title' } },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  if (!to.meta.person) return true
+  await session.start().catch(() => undefined)
+  return session.me.value ? true : { name: 'login', query: { next: to.fullPath } }
+})

@@ -1,0 +1,22 @@
+// The buyer's chat, connected while someone is signed in.
+import { effectScope, watch } from 'vue'
+import { deviceId } from '@kit/auth/device'
+import { language } from '@kit/i18n'
+import { ImClient } from '@kit/im/client'
+import { liveIm } from '@kit/im/live'
+import { session } from './session'
+
+export const im = new ImClient({ ticket: () => session.ticket(), device: deviceId(), app: 'shop', lang: language })
+
+const scope = effectScope(true)
+export const chat = scope.run(() => {
+  watch(
+    () => session.me.value?.person.id,
+    (person) => {
+      im.stop()
+      if (person) im.start()
+    },
+    { immediate: true },
+  )
+  return liveIm(im)
+})!
