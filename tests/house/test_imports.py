@@ -49,6 +49,9 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
         ("commerce/order/model.py", "import asyncio"),
         ("commerce/order/rules.py", "import octshop_rt.core.mongo"),
         ("commerce/catalog/model.py", "import aiohttp"),
+        ("im/session.py", "import asyncio"),
+        ("im/wire/codec.py", "import time"),
+        ("verify/token.py", "from octshop_rt.core.mongo import Database"),
     ],
     "mongo": [
         ("commerce/order/service.py", "import pymongo"),
@@ -57,6 +60,10 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
     "drivers": [
         ("commerce/order/store.py", "import bson"),
         ("core/outbox.py", "import motor"),
+    ],
+    "redis": [
+        ("im/hub.py", "import redis"),
+        ("commerce/order/service.py", "from redis import asyncio"),
     ],
     "simulators": [
         ("commerce/payment/__init__.py", "import octshop_rt.sandbox"),
