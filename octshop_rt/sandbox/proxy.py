@@ -1,4 +1,4 @@
-"""The way from our own origin to the simulator's phone and to the demo's text messages, so that pages stay on 'self'."""
+"""The way from our own origin to the simulator and the demo text messages, so that pages stay on self."""
 
 from __future__ import annotations
 

@@ -71,12 +71,13 @@ class Sandbox:
             notify_url=notify_url,
         )
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen; returns the base URL (port 0 picks one)."""
+    async def start(self, host: str, port: int, *, deliver: bool = True) -> str:
+        """Listen; returns the base URL (port 0 picks one). Without `deliver` notices go out by `deliver_due()` only."""
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=2)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
-        self.courier.start()
+        if deliver:
+            self.courier.start()
         bound = self._runner.addresses[0][1]
         return f"http://{host}:{bound}"
 

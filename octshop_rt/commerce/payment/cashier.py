@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from octshop_rt.commerce.payment import rules
 from octshop_rt.commerce.payment.model import (
     Attempt,
-    AttemptState,
     CodeNotAccepted,
     NotAPaymentCode,
     Payment,
@@ -16,13 +13,11 @@ from octshop_rt.commerce.payment.model import (
 )
 from octshop_rt.commerce.payment.resolve import Resolver
 from octshop_rt.commerce.payment.service import Draft, PaymentService
-from octshop_rt.core.clock import MINUTE, Clock, Millis
+from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.crypto import mac
 from octshop_rt.core.ids import RequestId
 from octshop_rt.core.mongo import Transaction
 from octshop_rt.events import PaymentPart
-
-ChargeState = Literal["waiting", "paying", "paid", "failed", "unknown", "closed", "reversed"]
 
 QR_LIFE_MS = 5 * MINUTE
 _CODE_NAMES = {"alipay": "支付宝 Alipay", "unionpay": "云闪付 UnionPay"}
@@ -80,9 +75,9 @@ class Cashier:
         """Payments of charges with their newest attempts, by payment id."""
         return {payment.id: (payment, attempt) for payment, attempt in await self._payments.payments(payment_ids)}
 
-    def state(self, payment: Payment, attempt: Attempt | None) -> ChargeState:
-        """What the till shows now."""
-        return charge_state(payment, attempt, self._clock.now())
+    async def came_late(self, payment_id: str) -> bool:
+        """Whether the money came after the till had been told "not paid"."""
+        return (await self._payments.payment(payment_id)).came_late
 
 
 def read_code(text: str) -> str:
@@ -94,25 +89,3 @@ def read_code(text: str) -> str:
     if owner != "wechat":
         raise CodeNotAccepted(channel=_CODE_NAMES[owner])
     return code
-
-
-def charge_state(payment: Payment, attempt: Attempt | None, now: Millis) -> ChargeState:
-    """Paid, not paid, or not known: three answers, and the ways to each."""
-    if payment.state is PaymentState.PAID:
-        return "reversed" if payment.came_late else "paid"
-    if attempt is None:
-        return "closed"
-    ended: dict[AttemptState, ChargeState] = {
-        AttemptState.FAILED: "failed",
-        AttemptState.CLOSED: "closed",
-        AttemptState.REVERSED: "reversed",
-        AttemptState.SUCCEEDED: "reversed",  # for another payment of the same bill: given back
-    }
-    if attempt.state in ended:
-        return ended[attempt.state]
-    if attempt.state in {AttemptState.REVERSING, AttemptState.UNKNOWN, AttemptState.INTEGRITY_HOLD}:
-        return "unknown"
-    if attempt.state is AttemptState.PENDING_USER:
-        return "waiting" if attempt.method == "native" else "paying"
-    began = attempt.sent_at if attempt.sent_at is not None else attempt.created_at
-    return "paying" if now < began + rules.CALL_MS else "unknown"

@@ -32,6 +32,7 @@ LAST_LOOK_MS = 5 * MINUTE
 ASK_AT_MOST_EVERY_MS = 1_500
 
 CodeChannel = Literal["wechat", "alipay", "unionpay"]
+ChargeState = Literal["waiting", "paying", "paid", "failed", "unknown", "closed", "reversed"]
 
 
 def clean_code(text: str) -> str:
@@ -125,3 +126,25 @@ def surplus_left_fen(attempt: Attempt, refunds: Iterable[Refund]) -> Fen:
     whole_fen = attempt.paid_fen or 0
     given_fen = sum(one.amount_fen for one in refunds if one.subject == SURPLUS and one.attempt_id == attempt.id)
     return max(0, whole_fen - given_fen)
+
+
+def charge_state(payment: Payment, attempt: Attempt | None, now: Millis) -> ChargeState:
+    """Paid, not paid, or not known: three answers, and the ways to each."""
+    if payment.state is PaymentState.PAID:
+        return "reversed" if payment.came_late else "paid"
+    if attempt is None:
+        return "closed"
+    ended: dict[AttemptState, ChargeState] = {
+        AttemptState.FAILED: "failed",
+        AttemptState.CLOSED: "closed",
+        AttemptState.REVERSED: "reversed",
+        AttemptState.SUCCEEDED: "reversed",  # for another payment of the same bill: given back
+    }
+    if attempt.state in ended:
+        return ended[attempt.state]
+    if attempt.state in {AttemptState.REVERSING, AttemptState.UNKNOWN, AttemptState.INTEGRITY_HOLD}:
+        return "unknown"
+    if attempt.state is AttemptState.PENDING_USER:
+        return "waiting" if attempt.method == "native" else "paying"
+    began = attempt.sent_at if attempt.sent_at is not None else attempt.created_at
+    return "paying" if now < began + CALL_MS else "unknown"

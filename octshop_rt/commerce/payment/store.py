@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -186,3 +186,21 @@ async def move_refund(at: Place, refund_id: str, target: RefundState, change: Ch
     """The refund after the move, None if `target` may not follow its state."""
     query = {"_id": refund_id, "state": {"$in": REFUND_LIFE.sources(target)}}
     return await REFUNDS.change(at, query, _moved(target, change, sets))
+
+
+# --- for fsck ---------------------------------------------------------------------------------------------------------
+
+
+async def every_payment(at: Place) -> AsyncIterator[Payment]:
+    async for row in PAYMENTS.scan(at, {}):
+        yield row
+
+
+async def every_attempt(at: Place) -> AsyncIterator[Attempt]:
+    async for row in ATTEMPTS.scan(at, {}):
+        yield row
+
+
+async def notices_in(at: Place, state: NoticeState) -> AsyncIterator[NoticeRow]:
+    async for row in NOTICES.scan(at, {"state": state}):
+        yield row

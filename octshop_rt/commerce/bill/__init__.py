@@ -1,0 +1,1 @@
+"""Bill: what a buyer pays at a till, an order type of its own without goods."""

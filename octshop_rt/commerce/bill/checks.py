@@ -1,0 +1,24 @@
+"""fsck of bills: a bill counts exactly when its payment does (F35)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from octshop_rt.commerce.bill import store
+from octshop_rt.commerce.bill.model import BillState
+from octshop_rt.commerce.payment import checks as payment_checks
+from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.mongo import Database
+
+
+async def follows_payment(db: Database) -> AsyncIterator[Finding]:
+    async for bill in store.every(db):
+        paid = await payment_checks.is_paid(db, bill.payment_id)
+        if paid != (bill.state is not BillState.OPEN):
+            found = f"bill {bill.state}, payment {'paid' if paid else 'not paid'}"
+            yield Finding(check="F35", object_id=bill.id, expected="bill and payment agree", found=found)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(id="F35", text="a bill is settled exactly when its payment is paid", run=follows_payment),
+)

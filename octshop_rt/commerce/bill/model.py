@@ -1,0 +1,161 @@
+"""Shapes of bills: a cashier's sale, its life, what the till is shown, the takings of a day."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from octshop_rt.commerce.payment.rules import ChargeState
+from octshop_rt.core.clock import Millis
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.ids import Id, RequestId
+from octshop_rt.core.money import Fen
+from octshop_rt.core.statemachine import Life
+
+
+class BillState(StrEnum):
+    """Whether the sale counts. How its payment stands is the payment's business."""
+
+    OPEN = "open"
+    PAID = "paid"
+    RETURNED = "returned"  # the money came after the till had said "not paid": given back by itself
+
+
+BILL_LIFE: Life[BillState] = Life(
+    "bill",
+    {
+        BillState.OPEN: {BillState.PAID, BillState.RETURNED},
+        BillState.PAID: set(),
+        BillState.RETURNED: set(),
+    },
+)
+
+
+class Bill(Struct, frozen=True, kw_only=True):
+    """One charge at one till."""
+
+    id: Id
+    merchant_id: Id
+    shop_id: Id
+    branch_id: Id
+    till_id: Id
+    cashier_id: Id
+    request_id: RequestId
+    fingerprint: str
+    amount_fen: Fen
+    payment_id: Id
+    state: BillState
+    created_at: Millis
+    channel: str = ""
+    paid_at: Millis | None = None
+    paid_day: str = ""
+
+    @property
+    def subject(self) -> str:
+        """How payments and the books name it."""
+        return f"bill:{self.id}"
+
+
+class TillPlace(Struct, frozen=True, kw_only=True):
+    """Where and by whom a charge is made."""
+
+    merchant_id: Id
+    shop_id: Id
+    shop_name: str
+    branch_id: Id
+    till_id: Id
+    cashier_id: Id
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What the till shows. `reason_code` is stable; its words are made where the language is known."""
+
+    id: str
+    payment_id: str
+    state: ChargeState
+    amount_fen: Fen
+    channel: str | None
+    code_url: str | None
+    reason_code: str
+    created_at: Millis
+    paid_at: Millis | None
+    expires_at: Millis
+
+
+class ChannelTakings(Struct, frozen=True, kw_only=True):
+    """One channel's share of a day."""
+
+    channel: str
+    total_fen: Fen
+    count: int
+
+
+class Takings(Struct, frozen=True, kw_only=True):
+    """A till's day: paid bills only, the newest of them in `last`."""
+
+    total_fen: Fen
+    count: int
+    by_channel: tuple[ChannelTakings, ...]
+    last: tuple[Charge, ...]
+
+
+class NotAnAmount(DomainError):
+    """Nothing to charge."""
+
+    code = "bill.not_an_amount"
+    status = 400
+    zh = "收款金额必须大于 0"
+    en = "The amount must be more than zero"
+
+
+class BadDay(DomainError):
+    """No such day."""
+
+    code = "bill.bad_day"
+    status = 400
+    zh = "日期格式应为 2026-11-22"
+    en = "The day must look like 2026-11-22"
+
+
+REASONS: dict[str, tuple[str, str]] = {
+    "code_expired": ("付款码已过期,请顾客刷新后重新扫码", "The payment code has expired; ask for a fresh one"),
+    "code_invalid": (
+        "付款码无效或已使用,请顾客刷新后重新扫码",
+        "The payment code is invalid or used; ask for a fresh one",
+    ),
+    "not_enough_money": ("顾客余额不足,请换一种付款方式", "Not enough money; ask for another way to pay"),
+    "card_not_supported": ("顾客的银行卡不支持,请换卡", "The card is not supported; ask for another"),
+    "payer_mismatch": ("付款人不一致,请重新扫码", "The payer does not match; scan again"),
+    "trade_refused": ("支付渠道拒绝了这笔交易", "The channel refused this trade"),
+    "rule_limit": ("超出支付限额,请换一种付款方式", "Over the payment limit; ask for another way to pay"),
+    "order_closed": ("这笔交易已关闭", "This trade is closed"),
+    "account_not_allowed": ("商户号没有权限,请联系服务商", "The merchant account is not allowed; call your provider"),
+    "bad_request": ("支付渠道未接受请求,请联系服务商", "The channel did not accept the request; call your provider"),
+    "barcode_off": ("本店未开通付款码收款", "Payment codes are not enabled for this shop"),
+    "refused_by_payer": ("顾客取消或支付失败,请重新收款", "The customer cancelled or the payment failed; charge again"),
+    "never_sent": ("请求未发出,没有扣款", "The request was not sent; nothing was charged"),
+    "timeout": ("顾客超时未支付,已撤销", "The customer took too long; it was reversed"),
+    "reversed_by_cashier": ("已由收银员撤销,如已扣款会原路退回", "Reversed by the cashier; any money goes back"),
+    "reversed_by_channel": ("渠道已撤销,没有扣款", "Reversed by the channel; nothing was charged"),
+    "reversed": ("已撤销,如已扣款会原路退回", "Reversed; any money goes back"),
+    "closed_by_cashier": ("收款码已关闭", "The code was closed"),
+    "closed_by_channel": ("渠道已关闭这笔交易", "The channel closed this trade"),
+    "expired": ("收款码已过期,未付款", "The code expired unpaid"),
+    "replaced": ("已被新的收款替代", "Replaced by another charge"),
+    "amount_mismatch": (
+        "到账金额与应收不符,款项已挂起,请联系店长处理",
+        "The amount received differs from the amount asked; it is held, call your manager",
+    ),
+    "reversing": ("正在撤销,请稍候再查询", "The reversal is under way; query again shortly"),
+    "came_late": ("顾客迟到的付款已自动退回", "A late payment was returned by itself"),
+    "no_answer": ("支付渠道没有应答,请查询结果,不要重复收款", "No answer from the channel; query, do not charge again"),
+}
+
+
+def words_of(reason_code: str, lang: str) -> str | None:
+    """The sentence for a reason; None where there is nothing to say."""
+    if not reason_code:
+        return None
+    zh, en = REASONS.get(reason_code, REASONS["no_answer"])
+    return zh if lang == "zh-CN" else en

@@ -1,0 +1,228 @@
+"""Use cases of the till: charge, look, ask, reverse, close, and the takings of a day."""
+
+from __future__ import annotations
+
+import structlog
+
+from octshop_rt.commerce.bill import rules, store
+from octshop_rt.commerce.bill.model import (
+    BadDay,
+    Bill,
+    BillState,
+    ChannelTakings,
+    Charge,
+    NotAnAmount,
+    Takings,
+    TillPlace,
+)
+from octshop_rt.commerce.payment.cashier import Cashier, read_code
+from octshop_rt.commerce.payment.service import Draft
+from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.clock import Clock, business_day, business_day_bounds
+from octshop_rt.core.crypto import digest
+from octshop_rt.core.errors import NotFound, RequestConflict
+from octshop_rt.core.ids import Ids, RequestId
+from octshop_rt.core.money import Fen
+from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
+from octshop_rt.core.outbox import Outbox
+from octshop_rt.events import BillPaid, PaymentPart, PaymentSucceeded, RefundDue, Scope
+
+log = structlog.get_logger(__name__)
+
+LAST_SHOWN = 10
+
+
+class BillService:
+    """Charges at tills. One request is one charge, whatever the line between till and server does."""
+
+    def __init__(self, *, db: Database, clock: Clock, ids: Ids, outbox: Outbox, bus: Bus, cashier: Cashier) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._outbox = outbox
+        self._bus = bus
+        self._cashier = cashier
+
+    async def charge(
+        self, place: TillPlace, *, request_id: RequestId, amount_fen: Fen, auth_code: str | None
+    ) -> Charge:
+        """Charge: with a scanned code from the buyer's wallet, without one by a code for the buyer to scan.
+
+        The same request again shows the same charge and calls nobody. NotAnAmount, NotAPaymentCode, CodeNotAccepted,
+        NoChannelAccount, RequestConflict: nothing was charged. A charge the channel refused is an answer, not an error.
+        """
+        if amount_fen <= 0:
+            raise NotAnAmount
+        fingerprint = _fingerprint(amount_fen, auth_code)
+        before = await store.by_request(self._db, place.till_id, request_id)
+        if before is not None:
+            return await self._repeated(before, fingerprint)
+        bill_id = self._ids.new("I")
+        draft = self._cashier.draft(
+            till_id=place.till_id,
+            request_id=request_id,
+            part=_part(place, bill_id, amount_fen),
+            description=f"{place.shop_name} 收款",
+            auth_code=auth_code,
+        )
+        bill = self._bill(place, bill_id, draft, request_id, fingerprint)
+
+        async def work(tx: Transaction) -> None:
+            await store.add(tx, bill)
+            await self._cashier.insert(tx, draft)
+
+        try:
+            await self._db.transact(work)
+        except DuplicateKey:
+            faster = await store.by_request(self._db, place.till_id, request_id)
+            if faster is None:
+                raise
+            return await self._repeated(faster, fingerprint)
+        await self._cashier.go(draft, auth_code)
+        return await self._shown(bill)
+
+    def _bill(self, place: TillPlace, bill_id: str, draft: Draft, request_id: RequestId, fingerprint: str) -> Bill:
+        return Bill(
+            id=bill_id,
+            merchant_id=place.merchant_id,
+            shop_id=place.shop_id,
+            branch_id=place.branch_id,
+            till_id=place.till_id,
+            cashier_id=place.cashier_id,
+            request_id=request_id,
+            fingerprint=fingerprint,
+            amount_fen=draft.payment.amount_fen,
+            payment_id=draft.payment.id,
+            state=BillState.OPEN,
+            created_at=self._clock.now(),
+        )
+
+    async def _repeated(self, bill: Bill, fingerprint: str) -> Charge:
+        if bill.fingerprint != fingerprint:
+            raise RequestConflict
+        return await self._shown(bill)
+
+    async def get(self, till_id: str, bill_id: str) -> Charge:
+        """As it stands here."""
+        return await self._shown(await self._bill_at(till_id, bill_id))
+
+    async def query(self, till_id: str, bill_id: str, *, by: str) -> Charge:
+        """Ask the channel, then show."""
+        bill = await self._bill_at(till_id, bill_id)
+        await self._cashier.query(bill.payment_id, by=by)
+        return await self._shown(bill)
+
+    async def reverse(self, till_id: str, bill_id: str, *, by: str) -> Charge:
+        """Void a charge that is not known to be paid. `unknown` until the channel has confirmed it."""
+        bill = await self._bill_at(till_id, bill_id)
+        await self._cashier.reverse(bill.payment_id, by=by)
+        return await self._shown(bill)
+
+    async def close(self, till_id: str, bill_id: str, *, by: str) -> Charge:
+        """Take a code away that nobody has paid. It may turn out to be paid."""
+        bill = await self._bill_at(till_id, bill_id)
+        await self._cashier.close(bill.payment_id, by=by)
+        return await self._shown(bill)
+
+    async def takings(self, till_id: str, day: str | None) -> Takings:
+        """What a till took on a business day (default today)."""
+        wanted = day if day is not None else business_day(self._clock.now())
+        try:
+            business_day_bounds(wanted)
+        except ValueError:
+            raise BadDay from None
+        sums = await store.sums(self._db, till_id, wanted)
+        newest = await store.newest_paid(self._db, till_id, wanted, LAST_SHOWN)
+        standing = await self._cashier.standing([bill.payment_id for bill in newest])
+        now = self._clock.now()
+        return Takings(
+            total_fen=sum(total_fen for _, total_fen, _ in sums),
+            count=sum(count for _, _, count in sums),
+            by_channel=tuple(ChannelTakings(channel=name, total_fen=fen, count=count) for name, fen, count in sums),
+            last=tuple(rules.charge_of(bill, *standing[bill.payment_id], now) for bill in newest),
+        )
+
+    async def _bill_at(self, till_id: str, bill_id: str) -> Bill:
+        bill = await store.at_till(self._db, till_id, bill_id)
+        if bill is None:
+            raise NotFound
+        return bill
+
+    async def _shown(self, bill: Bill) -> Charge:
+        standing = await self._cashier.standing([bill.payment_id])
+        current = await store.by_id(self._db, bill.id)
+        return rules.charge_of(current or bill, *standing[bill.payment_id], self._clock.now())
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    async def on_payment_succeeded(self, tx: Transaction, event: PaymentSucceeded) -> None:
+        """Effect. A bill is paid; or, if its till had said "not paid" before the money came, the money goes back."""
+        for part in event.parts:
+            bill_id = rules.bill_of(part.subject)
+            if bill_id is None:
+                continue
+            bill = await store.by_id(tx, bill_id)
+            assert bill is not None, "a bill is stored with its payment"
+            if await self._cashier.came_late(event.payment_id):
+                await self._return(tx, bill, part, event)
+                continue
+            paid = await store.move(
+                tx,
+                bill.id,
+                BillState.PAID,
+                channel=event.channel,
+                paid_at=event.paid_at,
+                paid_day=business_day(event.paid_at),
+            )
+            if paid is not None:
+                await self._outbox.write(
+                    tx,
+                    BillPaid(
+                        bill_id=bill.id,
+                        payment_id=event.payment_id,
+                        scope=part.scope,
+                        channel=event.channel,
+                        amount_fen=part.amount_fen,
+                        paid_at=event.paid_at,
+                    ),
+                )
+
+    async def _return(self, tx: Transaction, bill: Bill, part: PaymentPart, event: PaymentSucceeded) -> None:
+        if await store.move(tx, bill.id, BillState.RETURNED, channel=event.channel, paid_at=event.paid_at) is None:
+            return
+        await self._outbox.write(
+            tx,
+            RefundDue(
+                refund_key=f"late:{part.subject}",
+                payment_id=event.payment_id,
+                attempt_id=event.attempt_id,
+                subject=part.subject,
+                amount_fen=part.amount_fen,
+                reason="收款已结束后到账,自动退回",
+            ),
+        )
+
+    async def on_bill_paid(self, event: BillPaid) -> None:
+        """Hint. The takings have changed: tell the till."""
+        if event.scope.till_id is None:
+            return
+        news = {"charge_id": event.bill_id, "payment_id": event.payment_id, "paid": True}
+        await notify(self._bus, Notice(topic="till", id=event.scope.till_id, rev=self._clock.now(), d=news))
+
+
+def _part(place: TillPlace, bill_id: str, amount_fen: Fen) -> PaymentPart:
+    return PaymentPart(
+        subject=f"{rules.PREFIX}{bill_id}",
+        amount_fen=amount_fen,
+        scope=Scope(
+            merchant_id=place.merchant_id,
+            shop_id=place.shop_id,
+            branch_id=place.branch_id,
+            till_id=place.till_id,
+        ),
+    )
+
+
+def _fingerprint(amount_fen: Fen, auth_code: str | None) -> str:
+    code = "" if auth_code is None else read_code(auth_code)
+    return digest(f"{amount_fen}:{digest(code) if code else ''}")

@@ -1,0 +1,65 @@
+"""Rows of bills, and the takings of a till."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from octshop_rt.commerce.bill.model import BILL_LIFE, Bill, BillState
+from octshop_rt.core.mongo import Collection, Place, Transaction, index
+
+BILLS = Collection(
+    "trading",
+    "bills",
+    Bill,
+    indexes=[
+        index("till_id", "request_id", unique=True),
+        index("till_id", "state", "paid_day", "-paid_at"),
+    ],
+    shard_key=("till_id",),
+)
+
+
+async def add(tx: Transaction, row: Bill) -> None:
+    await BILLS.insert(tx, row)
+
+
+async def at_till(at: Place, till_id: str, bill_id: str) -> Bill | None:
+    return await BILLS.one(at, {"_id": bill_id, "till_id": till_id})
+
+
+async def by_id(at: Place, bill_id: str) -> Bill | None:
+    return await BILLS.one(at, {"_id": bill_id})
+
+
+async def by_request(at: Place, till_id: str, request_id: str) -> Bill | None:
+    return await BILLS.one(at, {"till_id": till_id, "request_id": request_id})
+
+
+async def move(tx: Transaction, bill_id: str, target: BillState, **sets: Any) -> Bill | None:
+    """The bill after the move, None if `target` may not follow its state."""
+    query = {"_id": bill_id, "state": {"$in": BILL_LIFE.sources(target)}}
+    return await BILLS.change(tx, query, {"$set": {"state": target, **sets}})
+
+
+async def sums(at: Place, till_id: str, day: str) -> list[tuple[str, int, int]]:
+    """(channel, fen, count) of a day's paid bills."""
+    rows = await BILLS.aggregate(
+        at,
+        [
+            {"$match": {"till_id": till_id, "state": BillState.PAID, "paid_day": day}},
+            {"$group": {"_id": "$channel", "total_fen": {"$sum": "$amount_fen"}, "count": {"$sum": 1}}},
+            {"$sort": {"_id": 1}},
+        ],
+    )
+    return [(row["_id"], row["total_fen"], row["count"]) for row in rows]
+
+
+async def newest_paid(at: Place, till_id: str, day: str, limit: int) -> list[Bill]:
+    query = {"till_id": till_id, "state": BillState.PAID, "paid_day": day}
+    return await BILLS.many(at, query, sort=[("paid_at", -1)], limit=limit)
+
+
+async def every(at: Place) -> AsyncIterator[Bill]:
+    async for row in BILLS.scan(at, {}):
+        yield row

@@ -1,0 +1,104 @@
+"""fsck of payments: refunds within what was paid, notices dealt with, one transaction per attempt, sums as asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from octshop_rt.commerce.payment import store
+from octshop_rt.commerce.payment.model import SURPLUS, AttemptState, NoticeState, PaymentState
+from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.mongo import Database
+
+
+async def is_paid(db: Database, payment_id: str) -> bool:
+    """For the checks of domains that are paid."""
+    payment = await store.payment(db, payment_id)
+    return payment is not None and payment.state is PaymentState.PAID
+
+
+async def refunds_within_payment(db: Database) -> AsyncIterator[Finding]:
+    """F30, per part and per attempt."""
+    async for payment in store.every_payment(db):
+        refunds = await store.refunds_of(db, payment.id)
+        for part in payment.parts:
+            given_fen = sum(one.amount_fen for one in refunds if one.subject == part.subject)
+            paid_fen = part.amount_fen if payment.state is PaymentState.PAID else 0
+            if given_fen > paid_fen:
+                yield Finding(check="F30", object_id=payment.id, expected=f"≤ {paid_fen}", found=str(given_fen))
+        known = {part.subject for part in payment.parts} | {SURPLUS}
+        for one in refunds:
+            if one.subject not in known:
+                yield Finding(check="F30", object_id=one.id, expected="a part of its payment", found=one.subject)
+
+
+async def surpluses_go_back(db: Database) -> AsyncIterator[Finding]:
+    """F30, for successes that bought nothing: each has exactly one refund, of the whole."""
+    async for attempt in store.every_attempt(db):
+        if not attempt.surplus:
+            continue
+        refunds = [one for one in await store.refunds_of(db, attempt.payment_id) if one.attempt_id == attempt.id]
+        given_fen = sum(one.amount_fen for one in refunds if one.subject == SURPLUS)
+        if given_fen != attempt.paid_fen:
+            yield Finding(check="F30", object_id=attempt.id, expected=f"{attempt.paid_fen} back", found=str(given_fen))
+
+
+async def notices_settled(db: Database) -> AsyncIterator[Finding]:
+    """F31. A notice under way while fsck runs is found too: run it again."""
+    async for row in store.notices_in(db, NoticeState.RECEIVED):
+        yield Finding(check="F31", object_id=row.id, expected="done or parked", found=row.state)
+
+
+async def one_transaction_per_attempt(db: Database) -> AsyncIterator[Finding]:
+    """F32, both ways: each success has its fact, and no two successes share a transaction."""
+    seen: dict[str, str] = {}
+    async for attempt in store.every_attempt(db):
+        if attempt.transaction_id is None:
+            continue
+        key = f"{attempt.channel}:{attempt.account_id}:{attempt.transaction_id}:payment"
+        fact = await store.fact(db, key)
+        if fact is None or fact.attempt_id != attempt.id:
+            found = "none" if fact is None else fact.attempt_id
+            yield Finding(check="F32", object_id=attempt.id, expected=f"fact {key}", found=found)
+        if key in seen:
+            yield Finding(check="F32", object_id=attempt.id, expected="a transaction of its own", found=seen[key])
+        seen[key] = attempt.id
+
+
+async def sums_as_asked(db: Database) -> AsyncIterator[Finding]:
+    """F33: what succeeded is what was asked; a paid payment has exactly one winner and its parts make its sum."""
+    async for attempt in store.every_attempt(db):
+        if attempt.state is AttemptState.SUCCEEDED and (attempt.paid_fen, attempt.currency) != (
+            attempt.amount_fen,
+            "CNY",
+        ):
+            found = f"{attempt.paid_fen} {attempt.currency}"
+            yield Finding(check="F33", object_id=attempt.id, expected=f"{attempt.amount_fen} CNY", found=found)
+    async for payment in store.every_payment(db):
+        parts_fen = sum(part.amount_fen for part in payment.parts)
+        if parts_fen != payment.amount_fen:
+            yield Finding(check="F33", object_id=payment.id, expected=str(payment.amount_fen), found=str(parts_fen))
+        attempts = await store.attempts_of(db, payment.id)
+        winners = [one.id for one in attempts if one.state is AttemptState.SUCCEEDED and not one.surplus]
+        expected = [payment.paid_attempt_id] if payment.state is PaymentState.PAID else []
+        if winners != expected:
+            yield Finding(check="F33", object_id=payment.id, expected=f"winner {expected}", found=str(winners))
+
+
+async def ended_with_its_attempts(db: Database) -> AsyncIterator[Finding]:
+    """F34: no payment is closed while an attempt of it may still succeed unasked."""
+    async for payment in store.every_payment(db):
+        if payment.state is not PaymentState.CLOSED:
+            continue
+        for attempt in await store.attempts_of(db, payment.id):
+            if attempt.open:
+                yield Finding(check="F34", object_id=attempt.id, expected="ended", found=attempt.state)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(id="F30", text="refunds of a part never exceed what was paid for it", run=refunds_within_payment),
+    Check(id="F30s", text="each surplus success is given back whole, once", run=surpluses_go_back),
+    Check(id="F31", text="every stored notice is done or parked", run=notices_settled),
+    Check(id="F32", text="one channel transaction belongs to one attempt", run=one_transaction_per_attempt),
+    Check(id="F33", text="sums are as asked, and a paid payment has one winner", run=sums_as_asked),
+    Check(id="F34", text="a closed payment has no open attempt", run=ended_with_its_attempts),
+)
