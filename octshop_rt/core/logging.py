@@ -73,7 +73,10 @@ def _masked(value: object) -> object:
 
 
 def _field(name: str, value: object) -> object:
-    return HIDDEN if name.lower() in SECRET_NAMES else _masked(value)
+    # `code` is a refusal's dotted code everywhere but in sign-in, where it is all digits.
+    if name.lower() in SECRET_NAMES or (name == "code" and isinstance(value, str) and value.isdigit()):
+        return HIDDEN
+    return _masked(value)
 
 
 def mask_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

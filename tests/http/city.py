@@ -181,13 +181,14 @@ class People:
 class City:
     """A running server."""
 
-    def __init__(self, url: str, town: Town, sessions: Sessions, tasks: TaskRegistry, client: Any) -> None:
+    def __init__(self, url: str, town: Town, sessions: Sessions, tasks: TaskRegistry, client: Any, app: Any) -> None:
         self.url = url
         self.api = f"{url}/api/v1"
         self.town = town
         self.sessions = sessions
         self.tasks = tasks
         self.client: aiohttp.ClientSession = client
+        self.app = app
         self.port = int(url.rsplit(":", 1)[1])
 
     async def open(self, audience: Audience, person_id: str, *, bearer: bool = True) -> OpenedSession:
@@ -223,7 +224,7 @@ async def running(
     await site.start()
     port = site.port
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
-        yield City(f"http://127.0.0.1:{port}", town, sessions, tasks, client)
+        yield City(f"http://127.0.0.1:{port}", town, sessions, tasks, client, app)
     await tasks.drain(seconds=2)
     await server.cleanup()
     sessions.close()

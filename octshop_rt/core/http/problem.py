@@ -61,6 +61,11 @@ def bare_problem(status: int, lang: Lang, request_id: str) -> Problem:
     )
 
 
+def encode(problem: Problem) -> bytes:
+    """As JSON."""
+    return _json.encode(problem)
+
+
 def response(problem: Problem, form: Form, lang: Lang) -> web.Response:
     """The answer to send."""
     answer = web.Response(

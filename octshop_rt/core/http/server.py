@@ -18,6 +18,7 @@ from octshop_rt.core.http.edge import LANG, Edge
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.http.pages import Pages, page_policy
 from octshop_rt.core.http.routes import API, Route, check
+from octshop_rt.core.http.wire import Runner
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.metrics import HttpMetrics, Metrics
 from octshop_rt.core.ratelimit import Limiter
@@ -75,7 +76,7 @@ def build_app(
 
 def runner(app: web.Application) -> web.AppRunner:
     """How the application is to be run: the limits that aiohttp's defaults leave open."""
-    return web.AppRunner(
+    return Runner(
         app,
         handle_signals=False,
         access_log=None,
