@@ -196,8 +196,9 @@ async def test_wrong_passwords_are_slowed_down_the_same_for_strangers(settled: T
 async def test_the_owner_s_own_device_is_not_locked_out_by_a_stranger(settled: Town) -> None:
     assert (await settled.login("buyer", phone=BUYER_PHONE, password=PASSWORD, device="my-own-phone"))[0] == 200
     for number in range(6):
-        await settled.login("buyer", phone=BUYER_PHONE, password="wrong password", device="elsewhere",
-                            ip=f"10.{number}.0.1")
+        await settled.login(
+            "buyer", phone=BUYER_PHONE, password="wrong password", device="elsewhere", ip=f"10.{number}.0.1"
+        )
     assert (await settled.login("buyer", phone=BUYER_PHONE, password=PASSWORD, device="elsewhere"))[0] == 429
     assert (await settled.login("buyer", phone=BUYER_PHONE, password=PASSWORD, device="my-own-phone"))[0] == 200
 
@@ -211,9 +212,7 @@ async def test_one_network_cannot_try_many_accounts(settled: Town) -> None:
     assert (await settled.login("buyer", phone=STRANGER, code="000000", ip="203.0.114.1"))[0] == 401
 
 
-@pytest.mark.parametrize(
-    "proof", [{}, {"password": PASSWORD, "code": "000000"}]
-)
+@pytest.mark.parametrize("proof", [{}, {"password": PASSWORD, "code": "000000"}])
 async def test_exactly_one_proof(settled: Town, proof: dict[str, str]) -> None:
     status, body, _ = await settled.login("buyer", phone=BUYER_PHONE, **proof)
     assert (status, body["code"]) == (400, "auth.need_proof")

@@ -66,9 +66,7 @@ async def nodes(
     db: Database, clock: TestClock, ids: Ids, town: Town, bus: LocalBus
 ) -> AsyncIterator[tuple[Sessions, Sessions]]:
     """Two nodes on one database and one bus."""
-    both = tuple(
-        Sessions(db=db, bus=bus, clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2)
-    )
+    both = tuple(Sessions(db=db, bus=bus, clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2))
     yield both[0], both[1]
     for one in both:
         one.close()
@@ -116,9 +114,7 @@ async def test_revocation_reaches_the_other_node_at_once(nodes: tuple[Sessions, 
 async def test_without_a_bus_a_revoked_token_lives_no_longer_than_the_cache(
     db: Database, clock: TestClock, ids: Ids, town: Town
 ) -> None:
-    here, there = (
-        Sessions(db=db, bus=DeafBus(), clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2)
-    )
+    here, there = (Sessions(db=db, bus=DeafBus(), clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2))
     opened = await here.open(Audience.BUYER, "U1", WEB)
     assert await there.resolve(Audience.BUYER, opened.token)
     await here.revoke(opened.session.id)
@@ -240,9 +236,7 @@ async def test_a_resume_token_is_unforgeable_short_lived_and_ends_with_its_sessi
 async def test_a_node_that_never_heard_of_a_revocation_finds_it(
     db: Database, clock: TestClock, ids: Ids, town: Town
 ) -> None:
-    here, there = (
-        Sessions(db=db, bus=DeafBus(), clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2)
-    )
+    here, there = (Sessions(db=db, bus=DeafBus(), clock=clock, ids=ids, people=town, resume_key=KEY) for _ in range(2))
     opened = await here.open(Audience.BUYER, "U1", WEB)
     who = await here.resolve(Audience.BUYER, opened.token)
     assert who is not None
@@ -254,8 +248,9 @@ async def test_a_node_that_never_heard_of_a_revocation_finds_it(
     assert await there.redeem_resume(text) is None
 
 
-async def test_a_gap_on_the_bus_empties_the_cache(nodes: tuple[Sessions, Sessions], db: Database, clock: TestClock,
-                                                  bus: LocalBus) -> None:
+async def test_a_gap_on_the_bus_empties_the_cache(
+    nodes: tuple[Sessions, Sessions], db: Database, clock: TestClock, bus: LocalBus
+) -> None:
     here, _ = nodes
     opened = await here.open(Audience.BUYER, "U1", WEB)
     assert await here.resolve(Audience.BUYER, opened.token)

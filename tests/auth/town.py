@@ -51,9 +51,7 @@ class Town:
         self.members = Members(db, clock, ids, self.passwords)
         self.staff = StaffService(db, clock, ids)
         people = CommercePeople(self.members, self.staff)
-        self.sessions = Sessions(
-            db=db, bus=self.bus, clock=clock, ids=ids, people=people, resume_key=b"r" * 32
-        )
+        self.sessions = Sessions(db=db, bus=self.bus, clock=clock, ids=ids, people=people, resume_key=b"r" * 32)
         self.members.on_disabled(self.sessions.revoke_person)
         self.staff.on_change(self.sessions.rights_changed)
         self.limiter = LocalLimiter(clock)
@@ -70,9 +68,7 @@ class Town:
             throttle=self.throttle,
             codes=self.codes,
         )
-        identity = Identity(
-            sign_in=self.sign_in, sessions=self.sessions, members=self.members, staff=self.staff
-        )
+        identity = Identity(sign_in=self.sign_in, sessions=self.sessions, members=self.members, staff=self.staff)
         self.app = build_app(
             identity.routes(),
             sessions=self.sessions,

@@ -45,8 +45,13 @@ async def test_json_and_msgpack_by_content_type(city: City) -> None:  # issue 8
     for accept in ("text/html", "image/png", "application/json;q=0"):
         async with city.client.post(f"{city.api}/echo", json={"text": "a"}, headers={"Accept": accept}) as answer:
             await _problem(answer, 406, "http.not_acceptable")
-    for sent in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
-                 "application/json; charset=gbk", ""):
+    for sent in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=gbk",
+        "",
+    ):
         headers = {"Content-Type": sent}
         async with city.client.post(f"{city.api}/echo", data=b'{"text":"a"}', headers=headers) as answer:
             await _problem(answer, 415, "http.unsupported_media")
@@ -72,8 +77,14 @@ async def test_a_body_of_another_shape_is_refused(city: City, body: bytes) -> No
 
 
 async def test_hostile_msgpack_is_refused(city: City) -> None:
-    for body in (b"\x91" * 900, b"\xc1", b"\x81\xa4text\xcf\xff\xff\xff\xff\xff\xff\xff\xff", b"\x81\xa4text\xa1\xff",
-                 b"\xdf\xff\xff\xff\xff", b"\x82\xa4text\xa1a\xa5count\xcf\xff\xff\xff\xff\xff\xff\xff\xff"):
+    for body in (
+        b"\x91" * 900,
+        b"\xc1",
+        b"\x81\xa4text\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x81\xa4text\xa1\xff",
+        b"\xdf\xff\xff\xff\xff",
+        b"\x82\xa4text\xa1a\xa5count\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    ):
         headers = {"Content-Type": "application/msgpack"}
         async with city.client.post(f"{city.api}/echo", data=body, headers=headers) as answer:
             await _problem(answer, 400, "core.bad_input")
@@ -220,8 +231,11 @@ async def test_cors_is_off_and_exact_where_it_is_on(db: Database) -> None:
 
 async def test_refusals_speak_both_languages(city: City) -> None:
     for lang, detail in (("zh-CN", "只剩 3 件"), ("en", "Only 3 left")):
-        for headers, query in (({"Accept-Language": f"{lang},fr;q=0.9"}, ""), ({}, f"?lang={lang}"),
-                               ({"Cookie": f"lang={lang}", "Accept-Language": "zh" if lang == "en" else "en"}, "")):
+        for headers, query in (
+            ({"Accept-Language": f"{lang},fr;q=0.9"}, ""),
+            ({}, f"?lang={lang}"),
+            ({"Cookie": f"lang={lang}", "Accept-Language": "zh" if lang == "en" else "en"}, ""),
+        ):
             async with city.client.get(f"{city.api}/fault/sold_out{query}", headers=headers) as answer:
                 problem = await _problem(answer, 409, "town.sold_out")
                 assert problem["detail"] == detail

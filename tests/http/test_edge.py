@@ -70,8 +70,14 @@ async def test_every_route_s_every_answer_is_dressed(city: City) -> None:
                         _dressed(answer.headers)
                         statuses.add(answer.status)
                         assert len(answer.headers["X-Request-Id"]) == 27
-    for method, path in (("GET", "/api/v1/none"), ("PATCH", "/api/v1/echo"), ("TRACE", "/api/v1/echo"),
-                         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")):
+    for method, path in (
+        ("GET", "/api/v1/none"),
+        ("PATCH", "/api/v1/echo"),
+        ("TRACE", "/api/v1/echo"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+    ):
         async with city.client.request(method, city.url + path) as answer:
             _dressed(answer.headers)
             statuses.add(answer.status)
@@ -83,9 +89,13 @@ async def test_every_route_s_every_answer_is_dressed(city: City) -> None:
 
 
 async def test_requests_that_are_no_http_are_dressed_too(city: City) -> None:
-    for data in (b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"):
+    for data in (
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ):
         status, headers, body = await _raw(city.port, data)
         assert status == 400
         assert "Server" not in headers
@@ -221,7 +231,7 @@ async def test_tls_binds_cookies_and_asks_for_tls_for_ever(db: Database) -> None
 
 async def test_more_requests_than_it_can_carry_are_sent_away(city: City) -> None:
     middleware = next(iter(city.app.middlewares))
-    edge: Any = middleware.__closure__[0].cell_contents  # type: ignore[attr-defined]
+    edge: Any = middleware.__closure__[0].cell_contents
     edge._most_in_flight = 0
     async with aiohttp.ClientSession() as client, client.get(f"{city.url}/healthz") as answer:
         assert answer.status == 503

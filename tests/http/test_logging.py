@@ -40,7 +40,8 @@ def lines() -> Iterator[io.StringIO]:
 def test_canaries_never_reach_the_log(lines: io.StringIO) -> None:
     log = structlog.get_logger("test")
     for name, canary in CANARIES.items():
-        log.info("seen " + canary, value=canary, nested={"a": [canary, {"b": canary}]}, text=f"x={canary};")
+        event = f"seen {canary}"
+        log.info(event, value=canary, nested={"a": [canary, {"b": canary}]}, text=f"x={canary};")
         try:
             raise RuntimeError(f"bad {name} {canary}")
         except RuntimeError:

@@ -78,9 +78,7 @@ class _Known(Struct, frozen=True):
 class Sessions:
     """MongoDB holds the truth; what was read is believed for up to 30 s, less when the bus says it has ended."""
 
-    def __init__(
-        self, *, db: Database, bus: Bus, clock: Clock, ids: Ids, people: People, resume_key: bytes
-    ) -> None:
+    def __init__(self, *, db: Database, bus: Bus, clock: Clock, ids: Ids, people: People, resume_key: bytes) -> None:
         self._db = db
         self._bus = bus
         self._clock = clock
@@ -149,9 +147,7 @@ class Sessions:
         await store.revoke(self._db, session_id, self._clock.now())
         await self._tell(session_id)
 
-    async def revoke_person(
-        self, person_id: str, *, audience: Audience | None = None, but: str | None = None
-    ) -> int:
+    async def revoke_person(self, person_id: str, *, audience: Audience | None = None, but: str | None = None) -> int:
         """End all sessions of a person (except session `but`); how many."""
         ended = 0
         for session in await store.of_person(self._db, person_id, self._clock.now(), audience):

@@ -72,9 +72,7 @@ async def by_id(db: Database, session_id: str) -> Session | None:
     return await SESSIONS.one(db, {"_id": session_id})
 
 
-async def of_person(
-    db: Database, person_id: str, now: Millis, audience: Audience | None = None
-) -> list[Session]:
+async def of_person(db: Database, person_id: str, now: Millis, audience: Audience | None = None) -> list[Session]:
     """Living sessions, newest first."""
     query: dict[str, object] = {
         "person_id": person_id,

@@ -277,4 +277,3 @@ def _list_fields(query: type[msgspec.Struct] | None) -> frozenset[str]:
         if isinstance(field.type, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
             names.add(field.encode_name)
     return frozenset(names)
-

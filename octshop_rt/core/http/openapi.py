@@ -34,8 +34,7 @@ def document(routes: Sequence[Route], *, version: str, secure: bool) -> Tree:
         paths.setdefault(API + route.path, {})[route.method.lower()] = operation
     prefix = "__Host-" if secure else ""
     schemes: Tree = {
-        audience.value: {"type": "apiKey", "in": "cookie", "name": prefix + name}
-        for audience, name in COOKIES.items()
+        audience.value: {"type": "apiKey", "in": "cookie", "name": prefix + name} for audience, name in COOKIES.items()
     }
     schemes["bearer"] = {"type": "http", "scheme": "bearer", "description": "for devices; cookies are then ignored"}
     return {

@@ -113,9 +113,7 @@ def _mount_papers(app: web.Application, routes: Sequence[Route], *, secure: bool
     app.router.add_get("/api/docs", docs)
 
 
-def _mount_operations(
-    app: web.Application, metrics: Metrics, ready: Callable[[], Awaitable[None]] | None
-) -> None:
+def _mount_operations(app: web.Application, metrics: Metrics, ready: Callable[[], Awaitable[None]] | None) -> None:
     async def healthz(_request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "alive"})
 
