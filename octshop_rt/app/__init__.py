@@ -1,0 +1,194 @@
+"""Who is made of what: everything built by hand with plain constructors, started and stopped in one order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from octshop_rt.app.between import ChatDirectory, Watching
+from octshop_rt.app.commerce import Commerce, raise_commerce
+from octshop_rt.app.foundation import Foundation, lay
+from octshop_rt.commerce.bill import checks as bill_checks
+from octshop_rt.commerce.inventory import checks as inventory_checks
+from octshop_rt.commerce.ledger import checks as ledger_checks
+from octshop_rt.commerce.member import checks as member_checks
+from octshop_rt.commerce.order import checks as order_checks
+from octshop_rt.commerce.order.notices import OrderNotices
+from octshop_rt.commerce.payment import checks as payment_checks
+from octshop_rt.core import checks as core_checks
+from octshop_rt.core.auth import checks as auth_checks
+from octshop_rt.core.auth.codes import InboxSender
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.dispatcher import Dispatcher
+from octshop_rt.core.fsck import Check
+from octshop_rt.core.http.routes import Route
+from octshop_rt.core.http.server import ADDRESS, ORIGINS, build_app
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.settings import Settings, SettingsError
+from octshop_rt.core.uploads import PicturePool
+from octshop_rt.im.conversation import checks as im_checks
+from octshop_rt.im.ws.server import ImServer
+from octshop_rt.sandbox.proxy import SandboxProxy
+from octshop_rt.subscriptions import Handlers, subscriptions
+from octshop_rt.verify import checks as verify_checks
+from octshop_rt.verify import token
+from octshop_rt.verify.api import BuyerVouchers, ClerkDesk
+from octshop_rt.verify.codes import Codes
+from octshop_rt.verify.issue import Issuer
+from octshop_rt.verify.lookup import Lookup
+from octshop_rt.verify.scan import Scanner
+from octshop_rt.verify.service import Redeemer
+
+CHECKS: tuple[Check, ...] = (
+    *im_checks.CHECKS,
+    *order_checks.CHECKS,
+    *inventory_checks.CHECKS,
+    *payment_checks.CHECKS,
+    *bill_checks.CHECKS,
+    *ledger_checks.CHECKS,
+    *verify_checks.CHECKS,
+    *core_checks.CHECKS,
+    *auth_checks.CHECKS,
+    *member_checks.CHECKS,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verify:
+    """The verify wing."""
+
+    codes: Codes
+    issuer: Issuer
+    pictures: PicturePool
+    routes: list[Route]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class App:
+    """One process of the product. `web` is to be served by core/http's runner between `start` and `stop`."""
+
+    foundation: Foundation
+    commerce: Commerce
+    verify: Verify
+    im: ImServer
+    dispatcher: Dispatcher
+    routes: Sequence[Route]
+    web: web.Application
+
+    async def start(self) -> None:
+        """Busy if MongoDB does not answer."""
+        await self.foundation.start()
+        self.im.start()
+        await self.dispatcher.start()
+
+    async def drain(self) -> None:
+        """Ask open sockets to move; serve them until they have."""
+        await self.im.drain(by_ms=3_000, spread_ms=1_000)
+
+    async def stop(self) -> None:
+        """Settle what was accepted, give events back, let go."""
+        await self.im.stop()
+        await self.dispatcher.stop()
+        self.commerce.gate.sessions.close()
+        self.verify.pictures.close()
+        await self.foundation.stop()
+
+
+async def build(settings: Settings, *, clock: Clock | None = None, db: Database | None = None) -> App:
+    """Everything, made by hand; nothing is asked of a server yet. SettingsError if production is unsafe."""
+    _refuse_unsafe(settings)
+    on = lay(settings, clock=clock, db=db)
+    commerce = raise_commerce(on)
+    verify = _verify(on)
+    routes = [*commerce.routes(), *verify.routes]
+    application = build_app(
+        routes,
+        sessions=commerce.gate.sessions,
+        settings=settings,
+        limiter=on.limiter,
+        tasks=on.tasks,
+        ids=on.ids,
+        metrics=on.metrics,
+        ready=on.db.ping,
+    )
+    im = ImServer(
+        db=on.db,
+        clock=on.clock,
+        ids=on.ids,
+        bus=on.bus,
+        tasks=on.tasks,
+        sessions=commerce.gate.sessions,
+        directory=ChatDirectory(commerce.shops, commerce.gate.members),
+        may_watch=Watching(commerce.shops, commerce.orders, verify.codes).may_watch,
+        origins=application[ORIGINS],
+        address=application[ADDRESS],
+        node=on.node,
+    )
+    application.router.add_get("/im", im.handle)
+    sender = commerce.gate.sender
+    if settings.sandbox.url and isinstance(sender, InboxSender):
+        SandboxProxy(on.http, settings.sandbox.url, sender).install(application)
+    return App(
+        foundation=on,
+        commerce=commerce,
+        verify=verify,
+        im=im,
+        dispatcher=Dispatcher(on.db, on.clock, on.bus, subscriptions(_handlers(on, commerce, verify)), owner=on.node),
+        routes=routes,
+        web=application,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, *, clock: Clock | None = None, db: Database | None = None) -> AsyncGenerator[App]:
+    """Build, start, and stop again, whatever happens between."""
+    app = await build(settings, clock=clock, db=db)
+    try:
+        await app.start()
+        yield app
+    finally:
+        await app.stop()
+
+
+def _verify(on: Foundation) -> Verify:
+    keys = token.Keys.derive(on.secrets)
+    lookup = Lookup(on.db, clock=on.clock, ids=on.ids, keys=keys)
+    scanner = Scanner(on.db, clock=on.clock, ids=on.ids, lookup=lookup)
+    redeemer = Redeemer(on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, lookup=lookup)
+    codes = Codes(on.db, clock=on.clock, keys=keys)
+    pictures = PicturePool()
+    desk = ClerkDesk(on.db, clock=on.clock, scanner=scanner, redeemer=redeemer, pictures=pictures)
+    return Verify(
+        codes=codes,
+        issuer=Issuer(clock=on.clock, ids=on.ids, outbox=on.outbox),
+        pictures=pictures,
+        routes=[*BuyerVouchers(codes).routes(), *desk.routes()],
+    )
+
+
+def _handlers(on: Foundation, commerce: Commerce, verify: Verify) -> Handlers:
+    return Handlers(
+        orders=commerce.order_handlers,
+        order_notices=OrderNotices(on.clock, on.bus),
+        bills=commerce.bills,
+        resolver=commerce.money.resolver,
+        refunds=commerce.money.refunds,
+        ledger=commerce.money.ledger,
+        issuer=verify.issuer,
+    )
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    """What must never be on where money is real."""
+    if not settings.production:
+        return
+    if settings.sandbox.url:
+        message = "settings: the payment simulator ([sandbox] url) is refused in production"
+        raise SettingsError(message)
+    for name, account in settings.wechat.items():
+        if not account.gateway_url.startswith("https://"):
+            message = f"settings: [wechat.{name}] gateway_url must be https in production"
+            raise SettingsError(message)

@@ -1,0 +1,72 @@
+"""What one wing asks of another, said in the asker's words: the wings themselves never meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from octshop_rt.commerce.member.service import Members
+from octshop_rt.commerce.order.service import OrderService
+from octshop_rt.commerce.shop.service import ShopService
+from octshop_rt.core.auth.model import Buyer, Right, Staff
+from octshop_rt.core.errors import NotFound
+from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.verify.codes import Codes
+
+
+class ChatDirectory:
+    """Shops and people, as chat asks for them."""
+
+    def __init__(self, shops: ShopService, members: Members) -> None:
+        self._shops = shops
+        self._members = members
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        """A shop a buyer may talk to; None if there is none."""
+        try:
+            shop = await self._shops.shop(shop_id)
+        except NotFound:
+            return None
+        return ShopFacts(id=shop.id, merchant_id=shop.merchant_id, name=shop.name)
+
+    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
+        """Names by id."""
+        return {shop.id: shop.name for shop in (await self._shops.shops(set(shop_ids))).values()}
+
+    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
+        """Nicknames by id."""
+        return {person_id: card.nickname for person_id, card in (await self._members.cards(buyer_ids)).items()}
+
+
+class Watching:
+    """Who may be told that a thing has changed: the same people who may fetch it."""
+
+    def __init__(self, shops: ShopService, orders: OrderService, codes: Codes) -> None:
+        self._shops = shops
+        self._orders = orders
+        self._codes = codes
+
+    async def may_watch(self, who: Party, topic: str, thing_id: str) -> bool:
+        """Whether `who` may subscribe to notices of `topic` about `thing_id`."""
+        try:
+            if isinstance(who, Buyer):
+                return await self._buyer_may(who, topic, thing_id)
+            return topic == "till" and await self._charges_at(who, thing_id)
+        except NotFound:
+            return False
+
+    async def _buyer_may(self, buyer: Buyer, topic: str, thing_id: str) -> bool:
+        if topic == "order":
+            await self._orders.of(buyer, thing_id)
+            return True
+        if topic == "voucher":
+            await self._codes.one(buyer, thing_id)
+            return True
+        return False
+
+    async def _charges_at(self, staff: Staff, till_id: str) -> bool:
+        for grant in staff.grants:
+            if Right.CHARGE in grant.rights:
+                tills = await self._shops.tills(grant.shop_id)
+                if any(till.id == till_id and grant.branch_id in {None, till.branch_id} for till in tills):
+                    return True
+        return False
