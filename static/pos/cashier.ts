@@ -9,11 +9,13 @@ import type { ImClient } from '@kit/im/client'
 import { isCertain } from '@kit/staff/certain'
 import { Till, type Takings } from './api'
 import { drop, keep, kept, type Open } from './open'
-import { IDLE, isOpen, REVERSE_AFTER_MS, step, type Ask, type Charge, type Happening, type Method, type Phase } from './pay'
+import { IDLE, isOpen, REVERSE_AFTER_MS, step, type Ask, type Charge, type ChargeState, type Happening, type Method, type Phase } from './pay'
 
 /** With the socket up, notices tell; asking is the net below. With it down, asking is all there is. */
 const ASK_ONLINE_MS = 8_000
 const ASK_ALONE_MS = 2_500
+/** Nothing left to reverse. */
+const OVER = new Set<ChargeState>(['failed', 'closed', 'reversed'])
 
 export function useCashier(shopId: string, tillId: string, im: ImClient) {
   const { t, locale } = useI18n()
@@ -70,18 +72,10 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     open = { ask, charge_id: null, reverse_id: newRequestId() }
     keep(tillId, open)
     happen({ kind: 'asked', ask })
-    await send(ask, false)
-  }
-
-  async function send(ask: Ask, again: boolean): Promise<void> {
     try {
       told(await till.charge(ask))
     } catch (fault) {
-      if (isCertain(fault, again)) happen({ kind: 'refused', reason: fault.detail, code: fault.code })
-      else {
-        happen({ kind: 'lost', now: Date.now() })
-        if (again) trouble.value = sentence(fault)
-      }
+      happen(isCertain(fault) ? { kind: 'refused', reason: fault.detail, code: fault.code } : { kind: 'lost', now: Date.now() })
     }
   }
 
@@ -100,18 +94,37 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     }
   }
 
+  /** Runs one of the buttons. A first send without an answer is sent again as it was: that tells what became of it. */
   async function act(name: 'query' | 'reverse' | 'close', work: (id: string) => Promise<Charge>): Promise<void> {
     if (busy.value || !open) return
+    const mine = open
     busy.value = name
     trouble.value = ''
     try {
-      // Not even the first send was answered: the same request tells what became of it.
-      if (open.charge_id === null) await send(open.ask, true)
-      if (open?.charge_id && (name !== 'query' || isOpen(phase.value))) told(await work(open.charge_id))
+      if (mine.charge_id === null) {
+        const charge = await resend(mine)
+        // Whoever pressed "reverse" wants the money back even when it turns out to be paid.
+        if (!charge || name !== 'reverse' || OVER.has(charge.state)) return
+      }
+      if (mine.charge_id !== null) told(await work(mine.charge_id))
     } catch (fault) {
-      trouble.value = sentence(fault)
+      trouble.value = isCertain(fault, true) ? fault.detail : t('act.no_answer')
     } finally {
       busy.value = ''
+    }
+  }
+
+  async function resend(mine: Open): Promise<Charge | null> {
+    try {
+      const charge = await till.charge(mine.ask)
+      mine.charge_id = charge.id
+      keep(tillId, mine)
+      if (busy.value !== 'reverse' || OVER.has(charge.state)) told(charge)
+      return charge
+    } catch (fault) {
+      if (!isCertain(fault, true)) throw fault
+      happen({ kind: 'refused', reason: fault.detail, code: fault.code })
+      return null
     }
   }
 

@@ -1,0 +1,13 @@
+// Start of the agent desk.
+import '@kit/tokens/tokens.css'
+import { createApp } from 'vue'
+import { i18n, startI18n } from '@kit/i18n'
+import { startTheme } from '@kit/tokens/theme'
+import { unlockOnGesture } from '@kit/notify/sound'
+import { withStaff } from '@kit/staff/words'
+import App from './App.vue'
+
+startTheme()
+unlockOnGesture()
+await startI18n(withStaff({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') }))
+createApp(App).use(i18n).mount('#app')
