@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import msgpack
+
 from octshop_rt.im.wire import incoming as inc
 from octshop_rt.im.wire import outgoing as out
 from octshop_rt.im.wire.fields import Body, Context
+
+
+def packed(value: object) -> bytes:
+    """`value` by a msgpack that is not ours."""
+    data = msgpack.packb(value, use_bin_type=True)
+    assert isinstance(data, bytes)
+    return data
+
 
 C = "C01KAP0000000000000000000A"
 S = "S01KAP0000000000000000000B"
@@ -19,7 +29,13 @@ TO_SERVER: dict[str, inc.Incoming] = {
     "auth": inc.Auth(i=1, tok="ticket-2"),
     "send_text": inc.Send(i=2, c=C, m=M, k="text", b=Body(text="在吗?👋")),
     "send_card": inc.Send(
-        i=3, c=C, m=M, k="product", b=Body(id="G01", title="双人火锅", price_fen=16_800), re=6, p="01kap00000m0000000000000ab"
+        i=3,
+        c=C,
+        m=M,
+        k="product",
+        b=Body(id="G01", title="双人火锅", price_fen=16_800),
+        re=6,
+        p="01kap00000m0000000000000ab",
     ),
     "ack": inc.Ack(d={C: 7}),
     "read": inc.Read(c=C, s=7),
@@ -50,8 +66,8 @@ TO_CLIENT: dict[str, out.Outgoing] = {
         i=4, done=False, cur="abc", gone=["C02"],
         convs=[
             out.Synced(
-                c=C, head=7, read=5, peer_read=7, unread=2, shop_id=S, peer=out.Peer(id=S, name="八爪鱼火锅"), more=True,
-                ctx=Context(k="shop", id=S), ents=[ENT],
+                c=C, head=7, read=5, peer_read=7, unread=2, shop_id=S, peer=out.Peer(id=S, name="八爪鱼火锅"),
+                more=True, ctx=Context(k="shop", id=S), ents=[ENT],
             )
         ],
     ),

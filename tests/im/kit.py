@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -26,6 +26,7 @@ from octshop_rt.im.conversation.model import Party, ShopFacts
 from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.session import Policy, Rate
 from octshop_rt.im.ws.server import ImServer
+from tests.im.frames import packed
 
 FAST = Policy(
     send=Rate(10_000, 10_000), send_staff=Rate(10_000, 10_000), mark=Rate(10_000, 10_000), pull=Rate(1_000, 1_000),
@@ -80,12 +81,11 @@ class Node:
         self.town = town
         self.bus = bus
         self.tasks = TaskRegistry()
-        self.sessions = Sessions(
-            db=db, bus=bus, clock=clock, ids=self.ids, people=town, resume_key=b"k" * 32
-        )
+        self.sessions = Sessions(db=db, bus=bus, clock=clock, ids=self.ids, people=town, resume_key=b"k" * 32)
         self.im = ImServer(
             db=db, clock=clock, ids=self.ids, bus=bus, tasks=self.tasks, sessions=self.sessions, directory=town,
-            may_watch=town.may_watch, origins=Origins(OWN), address=ClientAddress(()), node=name, policy=policy, mesh=mesh,
+            may_watch=town.may_watch, origins=Origins(OWN), address=ClientAddress(()), node=name, policy=policy,
+            mesh=mesh,
         )  # fmt: skip
         self.port = 0
         self._runner: web.AppRunner | None = None
@@ -126,7 +126,7 @@ async def running(
     policy: Policy = FAST,
     mesh: Mesh | None = None,
     clock: Clock | None = None,
-) -> AsyncIterator[Node]:
+) -> AsyncGenerator[Node]:
     node = Node(db, town, bus or LocalBus(), name, policy, mesh or Mesh(), clock or Clock())
     await node.start()
     try:
@@ -148,7 +148,7 @@ class Closed(Exception):
 
 
 class Client:
-    """One socket. Frames are plain dicts; what arrives is sorted into answers (by `i`) and everything else (in order)."""
+    """One socket. Frames are plain dicts; what arrives is sorted into answers (by `i`), the log, and the rest."""
 
     def __init__(self, encoding: str = "msgpack") -> None:
         self.encoding = encoding
@@ -185,9 +185,7 @@ class Client:
 
     async def raw(self, frame: Any) -> None:
         assert self.ws is not None
-        await self.ws.send(
-            json.dumps(frame) if self.encoding == "json" else msgpack.packb(frame, use_bin_type=True)
-        )
+        await self.ws.send(json.dumps(frame) if self.encoding == "json" else packed(frame))
 
     async def ask(self, frame: dict[str, Any], seconds: float = 10) -> dict[str, Any]:
         """Send with a fresh `i` and wait for the answer, whatever it is."""
@@ -322,7 +320,9 @@ def _closed(end: websockets.ConnectionClosed) -> Closed:
     return Closed(end.rcvd.code if end.rcvd else 1006, end.rcvd.reason if end.rcvd else "cut")
 
 
-async def enter(node: Node, person: str, *, staff: bool = False, encoding: str = "msgpack", dev: str | None = None) -> Client:
+async def enter(
+    node: Node, person: str, *, staff: bool = False, encoding: str = "msgpack", dev: str | None = None
+) -> Client:
     """A signed-in client, welcomed."""
     client = await Client(encoding).connect(node.port)
     return await client.hello(await node.ticket(person, staff=staff), dev)

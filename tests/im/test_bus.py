@@ -1,4 +1,4 @@
-"""The bus and its in-process twin, held to one contract; and what the Redis one does when Redis dies, freezes, forgets."""
+"""The bus and its in-process twin, held to one contract; what the Redis one does when Redis dies, freezes, forgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat on one node over real sockets: acked is stored, numbered without gaps, said once, found by whoever comes back."""
+"""Chat on one node over real sockets: acked is stored, numbered without gaps, said once, found by who comes back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ async def test_a_buyer_and_a_shop_talk(node: Node, db: Database, encoding: str):
     assert (await agent.say(c, "在的"))["s"] == 2
     for client in (buyer, colleague):
         assert "在的" in await client.sees(c, 1)
-    card = {"t": 5, "c": c, "m": client_id(), "k": "product", "b": {"id": "G1", "title": "双人火锅", "price_fen": 16800}}
+    card = {
+        "t": 5,
+        "c": c,
+        "m": client_id(),
+        "k": "product",
+        "b": {"id": "G1", "title": "双人火锅", "price_fen": 16800},
+    }
     assert (await agent.ask(card))["s"] == 3
     await buyer.until(lambda: 3 in buyer.log[c])
     assert buyer.log[c][3]["b"] == {"id": "G1", "title": "双人火锅", "price_fen": 16800}
@@ -90,7 +96,9 @@ async def test_a_burst_keeps_the_sender_order_and_has_no_gaps(node: Node):
     buyer = await enter(node, "buyer-1")
     agent = await enter(node, "agent-1", staff=True)
     c = await buyer.open("S1")
-    answers = await asyncio.gather(*(buyer.say(c, f"b{n}") for n in range(120)), *(agent.say(c, "a") for _ in range(60)))
+    answers = await asyncio.gather(
+        *(buyer.say(c, f"b{n}") for n in range(120)), *(agent.say(c, "a") for _ in range(60))
+    )
     assert sorted(answer["s"] for answer in answers) == list(range(1, 181))
     assert [answer["s"] for answer in answers[:120]] == sorted(answer["s"] for answer in answers[:120])
     await agent.sees(c, 120)
@@ -171,9 +179,13 @@ async def test_a_message_after_one_that_never_came_is_held_back(node: Node):
 async def test_nothing_is_not_a_message(node: Node, text: str | None):
     buyer = await enter(node, "buyer-1")
     c = await buyer.open("S1")
-    refused = await buyer.ask({"t": 5, "c": c, "m": client_id(), "k": "text", "b": {} if text is None else {"text": text}})
+    refused = await buyer.ask(
+        {"t": 5, "c": c, "m": client_id(), "k": "text", "b": {} if text is None else {"text": text}}
+    )
     assert refused["code"] == "im.empty"
-    assert (await buyer.ask({"t": 5, "c": c, "m": client_id(), "k": "order", "b": {"id": "O1"}}))["code"] == "im.bad_card"
+    assert (await buyer.ask({"t": 5, "c": c, "m": client_id(), "k": "order", "b": {"id": "O1"}}))[
+        "code"
+    ] == "im.bad_card"
     assert (await buyer.ask({"t": 17, "op": "open", "a": {"shop_id": "S-none"}}))["code"] == "im.no_shop"
     await buyer.close()
 

@@ -112,9 +112,7 @@ async def test_one_message_fifty_times_through_two_nodes_and_devices(nodes: tupl
     await asyncio.gather(*(client.close() for client in devices))
 
 
-async def test_a_lost_push_is_found_without_further_traffic(
-    db: Database, town: Town, buses: tuple[RedisBus, RedisBus]
-):
+async def test_a_lost_push_is_found_without_further_traffic(db: Database, town: Town, buses: tuple[RedisBus, RedisBus]):
     lossy = Lossy(buses[0])
     async with running(db, town, bus=lossy, name="a") as one, running(db, town, bus=buses[1], mesh=QUICK) as two:
         buyer = await enter(one, "buyer-1")

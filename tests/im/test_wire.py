@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from octshop_rt.im.wire.codec import BadFrame, BrokenProtocol, Encoding, decode, encode, message
 from octshop_rt.im.wire.incoming import Pong, Send
-from tests.im.frames import TO_CLIENT, TO_SERVER, C, M
+from tests.im.frames import TO_CLIENT, TO_SERVER, C, M, packed
 
 VECTORS = Path(__file__).parent.parent / "wire" / "mall_im_v1.json"
 BOTH = list(Encoding)
@@ -64,8 +64,8 @@ def test_frames_travel_in_one_array(encoding: Encoding):
 
 
 def test_unknown_frames_and_fields_are_ignored():
-    newer = {"t": 30, "n": 1, "colour": {"deep": [1, 2, {"x": None}]}}
-    assert decode(msgpack.packb([newer, {"t": 77, "x": 1}]), Encoding.MSGPACK) == [Pong(n=1)]
+    newer: dict[str, object] = {"t": 30, "n": 1, "colour": {"deep": [1, 2, {"x": None}]}}
+    assert decode(packed([newer, {"t": 77, "x": 1}]), Encoding.MSGPACK) == [Pong(n=1)]
     assert decode(json.dumps([newer, {"t": 77}]).encode(), Encoding.JSON) == [Pong(n=1)]
 
 
@@ -73,14 +73,14 @@ def test_unknown_frames_and_fields_are_ignored():
     "change",
     [
         {"c": "x" * 65}, {"c": "no spaces please"}, {"m": "short"}, {"m": "x" * 37}, {"k": "void"}, {"k": "html"},
-        {"b": {"text": "x" * 10_001}}, {"b": {"text": {"$gt": ""}}}, {"b": None}, {"re": 2**53}, {"re": -1}, {"re": 1.5},
-        {"i": 2**32}, {"i": "1"}, {"b": {"price_fen": 2**63}},
+        {"b": {"text": "x" * 10_001}}, {"b": {"text": {"$gt": ""}}}, {"b": None}, {"re": 2**53}, {"re": -1},
+        {"re": 1.5}, {"i": 2**32}, {"i": "1"}, {"b": {"price_fen": 2**63}},
     ],
 )  # fmt: skip
 def test_a_bad_field_is_refused_and_the_connection_lives(change: dict[str, object]):
     good = {"t": 5, "i": 9, "c": C, "m": M, "k": "text", "b": {"text": "hi"}}
     for data, encoding in (
-        (msgpack.packb(good | change), Encoding.MSGPACK),
+        (packed(good | change), Encoding.MSGPACK),
         (json.dumps(good | change).encode(), Encoding.JSON),
     ):
         (bad,) = decode(data, encoding)
@@ -97,7 +97,7 @@ HOSTILE_MSGPACK = {
     "deep arrays": b"\x91" * 60_000,
     "deep maps": b"\x81\xa1a" * 20_000,
     "depth bomb in an unknown field": b"\x83\xa1t\x1e\xa1n\x01\xa1x" + b"\x91" * 50_000 + b"\xc0",
-    "trailing bytes": msgpack.packb({"t": 30, "n": 1}) + b"\x00",
+    "trailing bytes": packed({"t": 30, "n": 1}) + b"\x00",
     "bad utf-8": b"\x82\xa1t\x01\xa3tok\xa2\xff\xfe",
     "a number": b"\x05",
     "an array as a key": b"\x82\xa1t\x1e\x91\x01\x01",

@@ -44,13 +44,9 @@ class Reader:
             last_of_page = min(last, first + frame.n - 1)
         entries = await self.whole(frame.c, first_of_page, last_of_page)
         more = first_of_page > first if frame.rev else last_of_page < last
-        return Pulled(
-            i=frame.i, c=frame.c, ents=[entry.frame() for entry in entries], min=1, head=head, more=more
-        )
+        return Pulled(i=frame.i, c=frame.c, ents=[entry.frame() for entry in entries], min=1, head=head, more=more)
 
-    async def synced(
-        self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]
-    ) -> SyncedPage:
+    async def synced(self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]) -> SyncedPage:
         """One page of SYNC from `page`, which holds one conversation more than asked if there is another page."""
         listed = list(page[: frame.lim])
         more = len(page) > frame.lim
@@ -69,10 +65,7 @@ class Reader:
         for at in range(0, len(listed), _AT_ONCE):
             part = listed[at : at + _AT_ONCE]
             found += await asyncio.gather(
-                *(
-                    self._synced(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names)
-                    for one in part
-                )
+                *(self._synced(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names) for one in part)
             )
         cur = page[frame.lim - 1].id if more else None
         return SyncedPage(i=frame.i, convs=found, gone=gone, done=not more, cur=cur)

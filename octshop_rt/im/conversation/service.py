@@ -241,9 +241,7 @@ class Conversations:
 
     async def _join(self, c: str, person_id: str, mine: Role) -> None:
         """A membership row before the first word, so that every author of the log was a member."""
-        row = Membership(
-            id=self._ids.new("Z"), c=c, u=person_id, role=mine, read_seq=0, at=self._clock.now()
-        )
+        row = Membership(id=self._ids.new("Z"), c=c, u=person_id, role=mine, read_seq=0, at=self._clock.now())
         with contextlib.suppress(DuplicateKey):  # another request of the same person was faster
             await store.join(self._db, row)
         if len(self._joined) >= _MOST_KNOWN:

@@ -123,9 +123,7 @@ class Frames:
     async def _open(self, socket: Socket, frame: Op) -> None:
         if frame.a.shop_id is None:
             raise BadField(reason="Object missing required field `shop_id` - at `$.a`")
-        opened = await self._tasks.run(
-            self._conversations.open(socket.person, frame.a.shop_id, frame.a.ctx)
-        )
+        opened = await self._tasks.run(self._conversations.open(socket.person, frame.a.shop_id, frame.a.ctx))
         socket.send(Res(i=frame.i, d=ResData(c=opened.id)))
 
     async def _watch(self, socket: Socket, frame: Sub) -> None:

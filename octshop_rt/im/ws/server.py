@@ -189,12 +189,18 @@ class ImServer:
             hello = self._first(socket, data)
             socket.session.greeted(monotonic_ms())
             socket.lang = language(hello.lang)
-            who, resumed = await self._who(socket, hello.tok)
+            try:
+                who = await self._who(hello.tok)
+            except DomainError as refusal:  # the store is away: come back
+                raise Closing(Close.INTERNAL, refusal.code) from None
         finally:
             self._unknown[ip] -= 1
             if not self._unknown[ip]:
                 del self._unknown[ip]
-        self._welcome(socket, who, hello, resumed=resumed)
+        if who is None:
+            socket.kick(SignedOut())
+            raise Closing(Close.AUTH_FAILED)
+        self._welcome(socket, who, hello)
 
     def _first(self, socket: Socket, data: bytes) -> Hello:
         try:
@@ -205,19 +211,12 @@ class ImServer:
             raise Closing(Close.BROKEN_PROTOCOL, "hello comes first, alone")
         return frames[0]
 
-    async def _who(self, socket: Socket, tok: str) -> tuple[Party, bool]:
+    async def _who(self, tok: str) -> Party | None:
         """The person behind a ticket ("session.secret") or a resume token (no dot)."""
-        resumed = "." not in tok
-        try:
-            who = await (self._sessions.redeem_resume(tok) if resumed else self._sessions.redeem_ticket(tok))
-        except DomainError as refusal:
-            raise Closing(Close.INTERNAL, refusal.code) from None
-        if not isinstance(who, Buyer | Staff):
-            socket.kick(SignedOut())
-            raise Closing(Close.AUTH_FAILED)
-        return who, resumed
+        who = await (self._sessions.redeem_ticket(tok) if "." in tok else self._sessions.redeem_resume(tok))
+        return who if isinstance(who, Buyer | Staff) else None
 
-    def _welcome(self, socket: Socket, who: Party, hello: Hello, *, resumed: bool) -> None:
+    def _welcome(self, socket: Socket, who: Party, hello: Hello) -> None:
         """From here on it hears everything: the rooms are entered before the client can ask what it has missed."""
         staff = isinstance(who, Staff)
         socket.role = "staff" if staff else "buyer"
@@ -245,7 +244,7 @@ class ImServer:
                 hb=policy.heartbeat_s,
                 lim=Limits(frame=policy.frame_bytes, out=policy.soft_bytes, window=policy.window, text=MOST_TEXT),
                 tok=resume if len(resume) <= _MOST_RESUME else None,
-                resumed=resumed,
+                resumed="." not in hello.tok,
             )
         )
         self.hub.enter(socket, rules.home_rooms(who))
@@ -269,8 +268,8 @@ class ImServer:
 
     async def _renew(self, socket: Socket, tok: str) -> bool:
         """AUTH: the same person, proved anew."""
-        who, _ = await self._who(socket, tok)
-        if type(who) is not type(socket.who) or who.person_id != socket.person.person_id:
+        who = await self._who(tok)
+        if who is None or type(who) is not type(socket.who) or who.person_id != socket.person.person_id:
             return False
         before = rules.home_rooms(socket.person)
         socket.who = who
