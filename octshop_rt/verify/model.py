@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -142,6 +142,10 @@ class TextKind(StrEnum):
 OK = "ok"
 
 
+# What a refusal may carry. Spelled out, so that MongoDB's own integers come back as plain ones.
+Told = int | str | list[str] | None
+
+
 class ScanRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Audit of one scan or attempt, accepted or refused; the text itself is kept as a hash only.
 
@@ -165,7 +169,7 @@ class ScanRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: RequestId | None = None
     request_hash: str = ""
     code_hash: str = ""
-    refusal: dict[str, Any] = {}
+    refusal: dict[str, Told] = {}
     expires_at: Millis = 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import cast
 
 from msgspec import Struct
 
@@ -24,6 +25,7 @@ from octshop_rt.verify.model import (
     Redemption,
     ScanRow,
     TextKind,
+    Told,
     Uses,
     Voucher,
     VoucherRefusal,
@@ -165,7 +167,7 @@ class Redeemer:
             key_id=None if found is None else found.key_id,
             request_id=wish.request_id if final else None,
             request_hash=request_hash,
-            refusal=dict(refused.data) if final else {},
+            refusal=cast("dict[str, Told]", refused.data) if final else {},
         )
         with contextlib.suppress(DuplicateKey):  # the same request, refused on another node in the same moment
             await store.add_scan(self._db, row)

@@ -67,10 +67,11 @@ class House:
     def request_id(self) -> str:
         return f"request-{next(self._numbers):012d}"
 
-    async def sell(self, *, shop_id: str = SHOP, **line: object) -> Voucher:
+    async def sell(self, *, shop_id: str = SHOP, buyer_id: str = BUYER.person_id, **line: object) -> Voucher:
         """One paid order, its first voucher."""
         number = next(self._numbers)
         event = self._paid(f"O{number:026d}", structs.replace(self._line(number), **line), shop_id)
+        event = structs.replace(event, buyer_id=buyer_id)
         await self.db.transact(lambda tx: self.node.issuer.on_order_paid(tx, event))
         return (await store.of_order(self.db, event.order_id))[0]
 
