@@ -109,7 +109,9 @@ class Resolver:
         elif answer.how == "REVOKED":
             await self._settlement.end(attempt.id, AttemptState.REVERSED, reason="reversed_by_channel", by=by)
         else:
-            await self._settlement.end(attempt.id, AttemptState.CLOSED, reason="closed_by_channel", by=by)
+            payment = await self._payment(attempt.payment_id)
+            reason = "expired" if self._clock.now() >= payment.expires_at else "closed_by_channel"
+            await self._settlement.end(attempt.id, AttemptState.CLOSED, reason=reason, by=by)
 
     async def _still_open(self, attempt: Attempt, answer: Waiting | Missing, *, by: str) -> None:
         if attempt.method == "barcode":

@@ -103,6 +103,8 @@ def view_state(payment: Payment, attempt: Attempt | None) -> PayViewState:
     """What a payer's page says."""
     if payment.state is PaymentState.PAID:
         return "paid"
+    if attempt is not None and attempt.state is AttemptState.INTEGRITY_HOLD:
+        return "unknown"
     if payment.state is PaymentState.CLOSED:
         return "closed"
     if attempt is not None and attempt.code_url and attempt.state is AttemptState.PENDING_USER:

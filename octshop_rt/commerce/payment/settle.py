@@ -122,8 +122,8 @@ class Settlement:
             await self._ledger.post(tx, postings.surplus(payment, attempt, owner, proof.paid_at))
             await self._outbox.write(tx, _give_back(payment, attempt))
         if verdict is Verdict.WINS:
-            payment = await self._win(tx, payment, attempt, owner, proof, now)
-        return verdict, payment
+            return verdict, await self._win(tx, payment, attempt, owner, proof, now)
+        return verdict, await self._close_idle(tx, payment, attempt.id, reason=verdict)
 
     async def _win(
         self, tx: Transaction, payment: Payment, attempt: Attempt, owner: str, proof: Proof, now: Millis
@@ -162,12 +162,7 @@ class Settlement:
             change = Change(at=now, to=target, by=by, reason=reason)
             if await store.move_attempt(tx, attempt_id, target, change, settled_at=now, reason=reason) is None:
                 return None
-            others = await store.attempts_of(tx, payment.id)
-            if any(one.open for one in others if one.id != attempt_id):
-                await store.touch_payment(tx, payment.id)
-                return payment
-            closing = Change(at=now, to="closed", by=f"attempt:{attempt.id}", reason=reason)
-            return await store.move_payment(tx, payment.id, PaymentState.CLOSED, closing) or payment
+            return await self._close_idle(tx, payment, attempt_id, reason=reason)
 
         ended = await self._db.transact(work)
         if ended is None:
@@ -175,6 +170,17 @@ class Settlement:
         log.info("attempt ended", attempt_id=attempt_id, state=target.value, reason=reason, by=by)
         await self.tell(ended)
         return True
+
+    async def _close_idle(self, tx: Transaction, payment: Payment, attempt_id: str, *, reason: str) -> Payment:
+        """Close an unpaid payment once none of its attempts is open."""
+        if payment.state is not PaymentState.PAYING:
+            return payment
+        others = await store.attempts_of(tx, payment.id)
+        if any(one.open for one in others if one.id != attempt_id):
+            await store.touch_payment(tx, payment.id)  # two that end side by side must see each other
+            return payment
+        change = Change(at=self._clock.now(), to="closed", by=f"attempt:{attempt_id}", reason=reason)
+        return await store.move_payment(tx, payment.id, PaymentState.CLOSED, change) or payment
 
     async def move(self, attempt_id: str, target: AttemptState, *, by: str, reason: str = "", **sets: object) -> bool:
         """Move an open attempt to another open state; False if it may not."""

@@ -1,0 +1,1 @@
+"""Payments against the real simulator over HTTP and a real MongoDB."""
