@@ -1,0 +1,1 @@
+"""The whole house over HTTP and WebSocket, with real MongoDB, Redis and the payment simulator."""
