@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from octshop_rt.core.ids import Id
+from octshop_rt.core.money import Fen
 
 MOST_TEXT = 10_000
 MOST_HEADS = 500
@@ -32,7 +33,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: Annotated[str, Meta(max_length=MOST_TEXT)] | None = None
     id: Id | None = None
     title: Annotated[str, Meta(max_length=200)] | None = None
-    price_fen: Annotated[int, Meta(ge=0, le=10**13)] | None = None
+    price_fen: Fen | None = None
     picture: Annotated[str, Meta(max_length=300)] | None = None
 
 
