@@ -8,16 +8,16 @@ import { yuan } from '@kit/money/money'
 import { isCertain } from '@kit/staff/certain'
 import type { Post } from '@kit/staff/staff'
 import { look, redemptionsOf, today, writeOff, type Preview, type Redemption } from './api'
-import { AGAIN_MS, FLASH_MS, toneOf, VERDICT_STAYS_MS, type Flow, type Intention, type Tone, type Verdict } from './flow'
+import { AGAIN_MS, FLASH_MS, STALE, toneOf, VERDICT_STAYS_MS, type Flow, type Intention, type Tone, type Verdict } from './flow'
 import { keep, settle, waitingAt } from './pending'
 
-export function useDesk(post: Post) {
+/** `branchId` is where the clerk stands, null while that does not matter or is not known. */
+export function useDesk(post: Post, branchId: () => string | null) {
   const { t, d, locale } = useI18n()
   const flow = shallowRef<Flow>({ kind: 'ready' })
   const verdict = shallowRef<Verdict | null>(null)
   const flash = ref(false)
   const todays = shallowRef<Redemption[]>([])
-  const branchId = post.branch_ids.length === 1 ? (post.branch_ids[0] ?? null) : null
   let goesAway = 0
   let again = 0
 
@@ -47,7 +47,7 @@ export function useDesk(post: Post) {
   function refuse(fault: unknown, preview?: Preview): void {
     if (!(fault instanceof ApiError)) return judge('bad', t('verdict.failed'), sentence(fault))
     const tone = toneOf(fault.code, fault.retry)
-    const title = tone === 'used' ? t('verdict.used') : tone === 'queued' ? t('verdict.later') : t('verdict.refused')
+    const title = STALE.test(fault.code) ? t('verdict.stale') : tone === 'used' ? t('verdict.used') : tone === 'queued' ? t('verdict.later') : t('verdict.refused')
     judge(tone, title, fault.detail, preview ? factsOf(preview, tone === 'used' ? 0 : preview.uses_left) : [])
   }
 
@@ -74,7 +74,7 @@ export function useDesk(post: Post) {
   function confirm(uses: number): void {
     if (flow.value.kind !== 'preview') return
     const { kind: _, ...rest } = flow.value
-    const intention: Intention = { ...rest, request_id: newRequestId(), uses, at: Date.now() }
+    const intention: Intention = { ...rest, request_id: newRequestId(), uses, branch_id: branchId(), at: Date.now() }
     keep(post.shop_id, intention)
     void write(intention, 0)
   }
@@ -83,7 +83,7 @@ export function useDesk(post: Post) {
     window.clearTimeout(again)
     flow.value = { kind: 'writing', intention }
     try {
-      succeed(intention, await writeOff(post.shop_id, intention, branchId))
+      succeed(intention, await writeOff(post.shop_id, intention, intention.branch_id))
     } catch (fault) {
       if (isCertain(fault, tries > 0)) {
         settle(intention.request_id)

@@ -7,6 +7,8 @@ export interface Intention {
   text: string
   scan_token?: string
   uses: number
+  /** Kept with the request: the same id must say the same. */
+  branch_id: string | null
   preview: Preview
   at: number
 }
@@ -45,9 +47,12 @@ export const FLASH_MS = 1_500
 /** Rests before asking again by itself; after that the clerk decides when. */
 export const AGAIN_MS = [1_000, 3_000, 6_000]
 
-/** Amber: the voucher is real and was used; grey: come back later; everything else is red. */
+/** A genuine code shown too long or replaced by a newer one: refresh and scan again. */
+export const STALE = /\.(code_expired|code_burnt|scan_stale)$/
+
+/** Amber: the voucher is real and was used, or its code must be refreshed; grey: come back later; everything else is red. */
 export function toneOf(code: string, retry: boolean): Tone {
-  if (/(^|[._])(already_)?(used|used_up|redeemed|just_used|just_redeemed|fully_used)($|[._])/.test(code)) return 'used'
-  if (retry || /rate_limited|throttl|too_many|busy|in_progress/.test(code)) return 'queued'
+  if (/\.(fully_used|just_redeemed)$/.test(code) || STALE.test(code)) return 'used'
+  if (retry || /\.(too_many_attempts|rate_limited|busy)$/.test(code)) return 'queued'
   return 'bad'
 }
