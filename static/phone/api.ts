@@ -20,12 +20,20 @@ export interface PaymentCode {
 }
 export type Switches = Record<string, number | boolean | string>
 
+export interface TextMessage {
+  phone: string
+  code: string
+  purpose: string
+  sent_at: number
+}
+
 const BASE = '/sandbox/phone/api'
+const INBOX = '/sandbox/inbox'
 
 async function send<T>(method: string, path: string, body?: object): Promise<T> {
   let answer: Response
   try {
-    answer = await fetch(BASE + path, {
+    answer = await fetch(path.startsWith(INBOX) ? path : BASE + path, {
       method,
       ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
     })
@@ -46,3 +54,5 @@ export const newCode = () => send<PaymentCode>('POST', '/payment-codes', {})
 export const pending = () => send<{ items: PhoneOrder[] }>('GET', '/pending')
 export const switches = () => send<Switches>('GET', '/switches')
 export const setSwitches = (changed: Switches) => send<Switches>('PUT', '/switches', changed)
+/** Text messages the demo sent to this number, or to all. */
+export const inbox = (phone: string) => send<{ items: TextMessage[] }>('GET', phone ? `${INBOX}?phone=${encodeURIComponent(phone)}` : INBOX)

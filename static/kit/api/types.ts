@@ -26,11 +26,13 @@ export interface StaffSignedIn {
   grants: Grant[]
 }
 export interface DeviceSession {
-  id: string
-  device_name: string
+  session_id: string
+  device_id: string
+  name: string
+  ip: string
   created_at: Millis
   seen_at: Millis
-  current: boolean
+  this: boolean
 }
 export interface WsTicket {
   ticket: string
@@ -46,6 +48,7 @@ export interface ShopCard {
   name: string
   certified: boolean
   self_run: boolean
+  city: string
   address: string
   distance_m?: number | null
   lng: number
@@ -53,6 +56,7 @@ export interface ShopCard {
   hours: string
   phone: string
   score: number
+  picture: Picture
 }
 export interface Branch {
   id: string
@@ -65,6 +69,8 @@ export interface Branch {
   distance_m?: number | null
 }
 export interface Shop extends ShopCard {
+  notice: string
+  open: boolean
   branches: Branch[]
 }
 export interface ProductCard {
@@ -93,10 +99,12 @@ export interface Product extends ProductCard {
   fulfilments: string[]
   voucher: { valid_days: number; uses_each: number }
   refundable: boolean
+  on_sale: boolean
   branches: Branch[]
 }
 export interface QuoteLine {
   sku_id: string
+  picture: Picture
   title: string
   spec: Record<string, string>
   quantity: number
@@ -124,11 +132,12 @@ export interface OrderLine {
   list_fen: number
   discount_fen: number
   payable_fen: number
-  picture?: Picture
+  picture: Picture
+  uses_total: number
+  uses_done: number
 }
 export interface TimelineStep {
   at: Millis
-  kind: string
   text: string
 }
 export interface Order {
@@ -167,6 +176,7 @@ export interface Voucher {
   id: string
   order_id: string
   shop_id: string
+  shop_name: string
   title: string
   spec: string
   uses_total: number
@@ -177,6 +187,7 @@ export interface Voucher {
   state: string
   typed_code: string
   branches: string[]
+  rev: number
 }
 export interface VoucherCode {
   digits: string

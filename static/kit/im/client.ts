@@ -240,7 +240,7 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
         }
         return
       case T.GOAWAY:
-        window.setTimeout(() => void this.connect(true), frame.after * Math.random())
+        window.setTimeout(() => void this.connect(true), frame.after)
         return
       case T.NOTICE:
         return this.notices.take({ ...frame, d: frame.d ?? {} })

@@ -31,8 +31,8 @@ const cup: Motif = (p, roll) => `
   <path d="M70 104h100l-8 58a24 24 0 0 1-24 20h-36a24 24 0 0 1-24-20z" fill="${p.main}"/>
   <path d="M70 104h34l6 78h-8a24 24 0 0 1-24-20z" fill="#fff" opacity=".16"/>
   <ellipse cx="120" cy="104" rx="50" ry="13" fill="${p.deep}"/>
-  <ellipse cx="120" cy="105" rx="41" ry="9" fill="${p.warm}"/>
-  <path d="M106 105c5-6 10 2 14-2s8-3 13 2c-6 5-21 6-27 0z" fill="${p.cream}" opacity=".9"/>
+  <ellipse cx="120" cy="105" rx="41" ry="9" fill="hsl(26 46% 36%)"/>
+  <path d="M120 112c-10-5-17-8-12-12 4-3 9-1 12 2 3-3 8-5 12-2 5 4-2 7-12 12z" fill="${p.cream}" opacity=".92"/>
   ${[98, 120, 142].map((x) => `<path d="M${x} 84c-8-10 8-16 0-${26 + Math.round(roll() * 10)}" fill="none" stroke="#fff" stroke-width="5" stroke-linecap="round" opacity=".6"/>`).join('')}`
 
 const bowl: Motif = (p, roll) => `
@@ -93,14 +93,37 @@ const scissors: Motif = (p, roll) => `
     <circle cx="120" cy="108" r="6" fill="${p.cream}"/>
   </g>`
 
+const stones: Motif = (p, roll) => `
+  <ellipse cx="120" cy="198" rx="84" ry="12" fill="${p.deep}" opacity=".22"/>
+  <ellipse cx="120" cy="178" rx="70" ry="24" fill="${p.deep}"/><ellipse cx="108" cy="172" rx="40" ry="9" fill="#fff" opacity=".14"/>
+  <ellipse cx="124" cy="138" rx="54" ry="21" fill="${p.main}"/><ellipse cx="112" cy="132" rx="30" ry="7" fill="#fff" opacity=".2"/>
+  <ellipse cx="117" cy="103" rx="37" ry="16" fill="${p.pale}"/><ellipse cx="109" cy="98" rx="20" ry="5" fill="#fff" opacity=".5"/>
+  <g transform="translate(117 88) rotate(${-8 + roll() * 16})">
+    <path d="M0 0c-20-8-26-28-18-44C-4-36 4-18 0 0z" fill="${p.leaf}"/><path d="M0 0c2-22 18-34 36-32 0 18-16 32-36 32z" fill="hsl(142 40% 52%)"/>
+  </g>`
+
+const plant: Motif = (p, roll) => `
+  <ellipse cx="120" cy="204" rx="58" ry="10" fill="${p.deep}" opacity=".22"/>
+  ${[[-46, 1], [44, 0.95], [-16, 1.2], [18, 1.1], [0, 0.8]].map(([lean = 0, size = 1]) => `
+    <g transform="rotate(${lean + roll() * 6} 120 150) translate(120 ${150 - 62 * size}) scale(${size})">
+      <path d="M0 62V6" stroke="${p.leaf}" stroke-width="5" stroke-linecap="round"/>
+      <path d="M0 40C-40 30-42-14 0-44 42-14 40 30 0 40z" fill="hsl(${138 + roll() * 16} 42% ${34 + roll() * 14}%)"/>
+      <path d="M0 34V-30M0 12l-22-14M0 12l22-14M0-8l-17-12M0-8l17-12" stroke="#fff" stroke-width="2.4" opacity=".45" fill="none"/>
+    </g>`).join('')}
+  <path d="M84 148h72l-8 50a8 8 0 0 1-8 7h-40a8 8 0 0 1-8-7z" fill="${p.warm}"/><path d="M84 148h20l6 57h-10a8 8 0 0 1-8-7z" fill="#fff" opacity=".22"/>
+  <rect x="78" y="140" width="84" height="14" rx="6" fill="${p.cream}"/>`
+
+// Read in this order: a "桌面绿植" is a plant although 面 is in it.
 const motifs: readonly (readonly [RegExp, Motif])[] = [
-  [/coffee|latte|mocha|tea|cup|espresso|cocoa/i, cup],
-  [/noodle|ramen|rice|soup|hotpot|pot|bowl|meal|lunch|set|dish|salad|food/i, bowl],
-  [/cake|bread|dessert|pastry|toast|croissant|bake|sweet|tart/i, cake],
-  [/juice|milk|drink|boba|soda|lemon|beer|bottle|water/i, bottle],
-  [/flower|plant|spa|rose|bouquet|massage/i, flower],
-  [/hair|cut|barber|salon|nail|wash/i, scissors],
-  [/gift|box|card|mug|bag|pass|ticket/i, gift],
+  [/绿植|盆栽|龟背竹|plant/i, plant],
+  [/花|flower|rose|bouquet/i, flower],
+  [/推拿|足浴|按摩|肩颈|养生|spa|massage/i, stones],
+  [/剪|吹|发型|造型|美发|hair|cut|barber|salon|nail/i, scissors],
+  [/咖啡|拿铁|美式|冷萃|茶|可可|coffee|latte|mocha|tea|cup|espresso|cocoa/i, cup],
+  [/蛋糕|面包|可颂|甜品|烘焙|cake|bread|dessert|pastry|toast|croissant|bake|sweet|tart/i, cake],
+  [/果汁|饮|冰|啤酒|juice|milk|drink|boba|soda|lemon|beer|bottle|water/i, bottle],
+  [/面|饭|粥|粉|汤|锅|川|餐|菜|noodle|ramen|rice|soup|pot|bowl|meal|lunch|dish|salad|food/i, bowl],
+  [/礼|卡|券|gift|box|card|mug|bag|pass|ticket/i, gift],
 ]
 
 /** The inside of a 240×240 SVG. */
@@ -116,7 +139,7 @@ export function still(seed: string, hue: number): string {
     leaf: 'hsl(142 42% 42%)',
   }
   const named = motifs.find(([words]) => words.test(seed))
-  const motif = named?.[1] ?? motifs[Math.floor(roll() * motifs.length)]?.[1] ?? gift
+  const motif = named?.[1] ?? gift
   const id = `g${Math.floor(roll() * 1e9).toString(36)}`
   const x = 40 + roll() * 160
   return `<defs><linearGradient id="${id}" x1="0" y1="0" x2="1" y2="1"><stop offset="0" stop-color="hsl(${h} 72% 91%)"/><stop offset="1" stop-color="hsl(${(h + 32) % 360} 64% 78%)"/></linearGradient></defs>

@@ -18,5 +18,11 @@ export const chat = scope.run(() => {
     },
     { immediate: true },
   )
-  return liveIm(im)
+  const live = liveIm(im)
+  // A socket that was put out for good may mean that the session has ended elsewhere: ask.
+  watch(
+    () => live.connection.value.phase,
+    (phase) => phase === 'stopped' && void session.refresh().catch(() => undefined),
+  )
+  return live
 })!

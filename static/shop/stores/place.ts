@@ -29,19 +29,22 @@ const KEY = 'octshop.place'
 function kept(): Kept {
   try {
     const found = JSON.parse(localStorage.getItem(KEY) ?? '') as Kept
-    if (cities.some((city) => city.key === found.city)) return found
+    if (cities.some((one) => one.key === found.city)) return found
   } catch {
     // Nothing kept, or by an older version.
   }
-  return { city: 'shanghai', exact: null }
+  return { city: '', exact: null }
 }
 
 const chosen = ref<Kept>(kept())
 
-export const city = computed<City>(() => cities.find((one) => one.key === chosen.value.city) ?? cities[0]!)
+/** null until the buyer, or the first list of shops, has said where. */
+export const city = computed<City | null>(() => cities.find((one) => one.key === chosen.value.city) ?? null)
 /** The device's own place is in use. */
 export const exact = computed(() => chosen.value.exact !== null)
-export const place = computed<Place>(() => chosen.value.exact ?? { lng: city.value.lng, lat: city.value.lat })
+export const place = computed<Place | null>(() => chosen.value.exact ?? (city.value && { lng: city.value.lng, lat: city.value.lat }))
+/** As the server's lists want it. */
+export const near = computed(() => (place.value ? { lng: place.value.lng, lat: place.value.lat } : {}))
 
 function keep(next: Kept): void {
   chosen.value = next
@@ -50,6 +53,12 @@ function keep(next: Kept): void {
 
 export function chooseCity(key: string): void {
   keep({ city: key, exact: null })
+}
+
+/** A first visit looks where the first shop is, until the buyer says otherwise. */
+export function guessCity(name: string | undefined): void {
+  const found = cities.find((one) => one.zh === name)
+  if (found && !chosen.value.city && !chosen.value.exact) chooseCity(found.key)
 }
 
 /** Asks the device. Returns false when it or the person says no. */
