@@ -30,6 +30,7 @@ from octshop_rt.commerce.pricing.rules import quote
 from octshop_rt.commerce.shop.model import NotCertified, Shop, ShopClosed
 from octshop_rt.commerce.shop.policy import Policy
 from octshop_rt.core.clock import DAY, SECOND, Millis, business_day, business_day_bounds
+from octshop_rt.core.money import Fen
 from octshop_rt.events import OrderPaid, PaidLine, PaymentPart, Scope
 
 ORDER_SUBJECT = "order:"
@@ -62,7 +63,7 @@ def merge(lines: Sequence[WantedLine]) -> tuple[Want, ...]:
     return tuple(merged([Want(sku_id=line.sku_id, pieces=line.quantity) for line in lines]))
 
 
-def fingerprint(lines: Sequence[WantedLine], fulfilment: str, memo: str, expected_payable_fen: int) -> str:
+def fingerprint(lines: Sequence[WantedLine], fulfilment: str, memo: str, expected_payable_fen: Fen) -> str:
     """The content of a checkout request. Equal baskets are equal however their lines were written."""
     wants = [(want.sku_id, want.pieces) for want in merge(lines)]
     return hashlib.sha256(msgspec.msgpack.encode((wants, fulfilment, memo, expected_payable_fen))).hexdigest()[:32]

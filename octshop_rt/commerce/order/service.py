@@ -30,6 +30,7 @@ from octshop_rt.core.auth.model import Buyer, ShopStaff
 from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import OrderUnpaid
@@ -79,7 +80,7 @@ class OrderService:
         lines: Sequence[WantedLine],
         fulfilment: Fulfilment,
         memo: str,
-        expected_payable_fen: int,
+        expected_payable_fen: Fen,
     ) -> Checkedout:
         """Make one unpaid order per shop and set the stock aside: all of it or nothing.
 

@@ -1,0 +1,154 @@
+"""Sows the demo through the services, as people would enter it. Sowing again adds only what is missing."""
+
+from __future__ import annotations
+
+import itertools
+
+from octshop_rt.commerce.catalog.model import Fulfilment, Listing, Picture, Product, Sku, Spec, VoucherTerms
+from octshop_rt.commerce.catalog.service import CatalogService
+from octshop_rt.commerce.inventory.model import Stock
+from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.member.service import Members
+from octshop_rt.commerce.shop.geo import point, to_gcj
+from octshop_rt.commerce.shop.model import Branch, Certification, Merchant, Shop, ShopPicture, Till
+from octshop_rt.commerce.shop.service import ShopService
+from octshop_rt.commerce.shop.staff import StaffService
+from octshop_rt.core.auth.passwords import Passwords
+from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.demo.goods import GOODS, DemoGoods
+from octshop_rt.demo.ids import fixed
+from octshop_rt.demo.people import ACCOUNTS, PASSWORD, Account
+from octshop_rt.demo.shops import CITY, MERCHANT, SHOPS, DemoShop
+
+MERCHANT_ID = fixed("M", 1)
+
+
+async def seed(db: Database, clock: Clock) -> None:
+    """Enter whatever of the demo is not there yet. Nothing that somebody has changed is changed back."""
+    ids, now = Ids(clock), clock.now()
+    shops = ShopService(db, clock, ids)
+    catalog, inventory = CatalogService(db), InventoryService(db)
+    merchant = Merchant(id=MERCHANT_ID, name=MERCHANT, self_run=True, created_at=now)
+    for one in SHOPS:
+        branches = _branches(one)
+        await shops.add(merchant, _shop(one, branches[0], now), branches, _tills(one))
+    for goods in GOODS:
+        skus = _skus(goods)
+        await catalog.publish(_product(goods, skus, now), skus)
+        for sku in skus:
+            await inventory.add(_stock(sku, goods.stock))
+    passwords = Passwords()
+    try:
+        members, staff = Members(db, clock, ids, passwords), StaffService(db, clock, ids)
+        for number, account in enumerate(ACCOUNTS, 1):
+            await _enter(account, fixed("U", number), members, staff)
+    finally:
+        passwords.close()
+
+
+async def _enter(account: Account, person_id: str, members: Members, staff: StaffService) -> None:
+    person = await members.add(
+        phone=account.phone,
+        nickname=account.name,
+        password=PASSWORD,
+        admin=account.kind == "admin",
+        person_id=person_id,
+    )
+    held = {(grant.shop_id, grant.role) for grant in await staff.grants(person.id)}
+    for shop, role in itertools.product(account.shops or [one.number for one in SHOPS], account.roles):
+        if (fixed("S", shop), role) not in held:
+            await staff.give(person.id, role, fixed("S", shop), by="demo")
+
+
+def _branches(shop: DemoShop) -> list[Branch]:
+    return [
+        Branch(
+            id=fixed("B", shop.number * 10 + n),
+            shop_id=fixed("S", shop.number),
+            merchant_id=MERCHANT_ID,
+            name=place.name,
+            certification=Certification.CERTIFIED,
+            address=place.address,
+            point=point(place.lng, place.lat),
+            gcj=to_gcj(point(place.lng, place.lat)),
+            hours=shop.hours,
+            phone=shop.phone,
+        )
+        for n, place in enumerate(shop.places, 1)
+    ]
+
+
+def _shop(shop: DemoShop, first: Branch, now: Millis) -> Shop:
+    return Shop(
+        id=fixed("S", shop.number),
+        merchant_id=MERCHANT_ID,
+        name=shop.name,
+        city=CITY,
+        certification=Certification.CERTIFIED,
+        self_run=shop.self_run,
+        open=True,
+        address=first.address,
+        point=first.point,
+        gcj=first.gcj,
+        hours=shop.hours,
+        phone=shop.phone,
+        notice=shop.notice,
+        score_tenths=shop.score_tenths,
+        picture=ShopPicture(seed=shop.name, hue=shop.hue),
+        created_at=now,
+    )
+
+
+def _tills(shop: DemoShop) -> list[Till]:
+    return [
+        Till(
+            id=fixed("T", shop.number * 100 + n * 10 + m),
+            shop_id=fixed("S", shop.number),
+            merchant_id=MERCHANT_ID,
+            branch_id=fixed("B", shop.number * 10 + n),
+            name=f"{place.name} {name}",
+        )
+        for n, place in enumerate(shop.places, 1)
+        for m, name in enumerate(place.tills, 1)
+    ]
+
+
+def _skus(goods: DemoGoods) -> list[Sku]:
+    names = [name for name, _ in goods.specs]
+    return [
+        Sku(
+            id=fixed("K", goods.number * 100 + n),
+            product_id=fixed("G", goods.number),
+            shop_id=fixed("S", goods.shop),
+            spec={name: value for name, (value, _) in zip(names, chosen, strict=True)},
+            price_fen=goods.price_fen + sum(more for _, more in chosen),
+        )
+        for n, chosen in enumerate(itertools.product(*(values for _, values in goods.specs)), 1)
+    ]
+
+
+def _product(goods: DemoGoods, skus: list[Sku], now: Millis) -> Product:
+    return Product(
+        id=fixed("G", goods.number),
+        shop_id=fixed("S", goods.shop),
+        merchant_id=MERCHANT_ID,
+        title=goods.title,
+        subtitle=goods.subtitle,
+        description=goods.description,
+        tags=goods.tags,
+        picture=Picture(seed=goods.title, hue=goods.hue),
+        specs=tuple(Spec(name=name, values=tuple(value for value, _ in values)) for name, values in goods.specs),
+        fulfilments=(Fulfilment.IN_STORE,),
+        voucher=VoucherTerms(valid_days=goods.valid_days, uses_each=goods.uses_each),
+        refundable=goods.refundable,
+        price_fen=min(sku.price_fen for sku in skus),
+        market_price_fen=goods.market_price_fen,
+        listing=Listing.LISTED,
+        created_at=now,
+    )
+
+
+def _stock(sku: Sku, pieces: int) -> Stock:
+    return Stock(id=sku.id, product_id=sku.product_id, shop_id=sku.shop_id, total=pieces, available=pieces)
