@@ -76,7 +76,7 @@ class EmbeddedMongo:
                 await self._become_primary(port, password)
         except TimeoutError:
             raise ServerSlow(program="mongod", seconds=READY_SECONDS, log=str(path / "mongod.log")) from None
-        return f"mongodb://{USER}:{password}@127.0.0.1:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
+        return _uri(password, port)
 
     def _command(self, program: Path, port: int) -> list[str | Path]:
         path = self._folder.path
@@ -149,6 +149,15 @@ class EmbeddedMongo:
             config["members"][0]["host"] = host
             config["version"] += 1
             await client.admin.command("replSetReconfig", config, force=True)
+
+
+def kept_uri(data_dir: Path) -> str:
+    """The URI of the mongod that another process runs in `data_dir`."""
+    return _uri((data_dir / "password").read_text().strip(), int((data_dir / "port").read_text()))
+
+
+def _uri(password: str, port: int) -> str:
+    return f"mongodb://{USER}:{password}@127.0.0.1:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
 def _client(port: int, password: str | None = None) -> AsyncMongoClient[dict[str, Any]]:

@@ -8,7 +8,7 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -42,7 +42,14 @@ class Child:
         self._pid_file.unlink(missing_ok=True)
 
 
-def start(command: Sequence[str | Path], output: Path, pid_file: Path, *, marker: str) -> Child:
+def start(
+    command: Sequence[str | Path],
+    output: Path,
+    pid_file: Path,
+    *,
+    marker: str,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
     """Start `command` with its output in `output`. `marker`, a part of its command line, proves later whose pid it is.
 
     Call it on the main thread: the kernel ends the child when the thread that started it ends.
@@ -53,6 +60,7 @@ def start(command: Sequence[str | Path], output: Path, pid_file: Path, *, marker
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env=environment,
             start_new_session=True,  # Ctrl-C goes to us; we stop our children in order
             preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks, before any thread of the child
         )

@@ -7,10 +7,11 @@ import pkgutil
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import octshop_rt
+from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Collection
 
@@ -78,3 +79,18 @@ def name_complaints(collections: Sequence[Collection[Any]]) -> list[str]:
     """One schema owner a collection."""
     counted = Counter((collection.database, collection.name) for collection in collections)
     return [f"{database}.{name} is declared {count} times" for (database, name), count in counted.items() if count > 1]
+
+
+def event_complaints(events: Iterable[type], heard: Iterable[type], unheard: Mapping[type, str]) -> list[str]:
+    """Every event has a handler, or a reason why nobody listens; never both."""
+    heard = set(heard)
+    silent = [event for event in events if event not in heard and event not in unheard]
+    complaints = [f"{event.__name__}: nobody hears it and nobody says why" for event in silent]
+    complaints += [f"{event.__name__}: heard after all" for event in unheard if event in heard]
+    return complaints + [f"{event.__name__}: an empty reason" for event, reason in unheard.items() if len(reason) < 20]
+
+
+def subscription_complaints(subscriptions: Sequence[Subscription]) -> list[str]:
+    """A subscription is known by event and name: the dedupe mark depends on it."""
+    counted = Counter((one.event.__name__, one.name) for one in subscriptions)
+    return [f"{event}/{name} is there {count} times" for (event, name), count in counted.items() if count > 1]

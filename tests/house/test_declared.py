@@ -6,8 +6,11 @@ import msgspec
 import pytest
 
 from octshop_rt.core import mongo
+from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Collection, index
+from octshop_rt.core.outbox import Event
+from octshop_rt.subscriptions import UNHEARD, Handlers, subscriptions
 from tests.house import declared
 
 
@@ -58,3 +61,34 @@ def test_a_bad_index_is_seen() -> None:
     assert not declared.index_complaints([good])
     assert declared.index_complaints([bad])
     assert declared.name_complaints([good, good])
+
+
+class Anything:
+    """Stands for every handler: only the table is looked at."""
+
+    def __getattr__(self, name: str) -> str:
+        return name
+
+
+def table() -> list[Subscription]:
+    made = {field.name: Anything() for field in msgspec.structs.fields(Handlers)}
+    return subscriptions(Handlers(**made))  # pyright: ignore[reportArgumentType]  (nobody is called)
+
+
+def test_every_event_is_heard_or_says_why_not() -> None:
+    events = declared.of_the_product(declared.below(Event))
+    heard = [one.event for one in table()]
+    assert not (complaints := declared.event_complaints(events, heard, UNHEARD)), "\n".join(complaints)
+    assert not (complaints := declared.subscription_complaints(table())), "\n".join(complaints)
+
+
+def test_a_lost_event_is_seen() -> None:
+    class Lost(Event, frozen=True):
+        pass
+
+    whole = [one.event for one in table()]
+    assert declared.event_complaints([Lost], whole, UNHEARD)
+    assert not declared.event_complaints([Lost], [Lost], {})
+    assert declared.event_complaints([Lost], [Lost], {Lost: "it is heard, so this is stale"})
+    assert declared.event_complaints([Lost], [], {Lost: ""})
+    assert declared.subscription_complaints([*table(), table()[0]])

@@ -32,9 +32,9 @@ async def server(tmp_path: Path) -> AsyncIterator[EmbeddedMongo]:
     await one.stop()
 
 
-async def ask(uri: str, command: str, **more: object) -> dict[str, Any]:
+async def ask(uri: str, command: str) -> dict[str, Any]:
     async with AsyncMongoClient(uri, serverSelectionTimeoutMS=3000) as client:
-        return await client.admin.command(command, **more)
+        return await client.admin.command(command)
 
 
 async def test_it_is_a_guarded_replica_set(server: EmbeddedMongo, tmp_path: Path) -> None:  # req 2

@@ -1,0 +1,32 @@
+"""One process of the product behind its port, and the order in which it stops."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from aiohttp import web
+
+from octshop_rt import app
+from octshop_rt.core.http import server
+from octshop_rt.core.settings import Settings
+
+BACKLOG: Final = 1024
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[app.App]:
+    """Listen until the block ends. Then: nobody new, sockets asked to move, what runs is finished, parts let go."""
+    house = await app.build(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(house.stop)
+        await house.start()
+        runner = server.runner(house.web)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=BACKLOG)
+        await site.start()
+        stack.push_async_callback(house.drain)  # closes every socket at its end, so cleanup waits for no one
+        stack.push_async_callback(site.stop)
+        yield house

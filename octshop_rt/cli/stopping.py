@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM: the first asks everything to stop in order, the second ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+    """An event set by the first signal. Children end with us (PR_SET_PDEATHSIG): a hard exit leaves nothing."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for one in SIGNALS:
+            loop.add_signal_handler(one, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._asked.is_set():
+            os._exit(130)
+        self._asked.set()
+
+    async def asked(self) -> None:
+        """Until somebody wants us to stop."""
+        await self._asked.wait()
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run `work` on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415  (not on every platform)
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work())

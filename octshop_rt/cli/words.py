@@ -1,0 +1,86 @@
+"""What the command line says, in the reader's language, and the one line in which it refuses."""
+
+from __future__ import annotations
+
+import errno
+import locale
+import os
+
+from rich.console import Console
+
+from octshop_rt.core.errors import DomainError, Lang
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class PortBusy(DomainError):
+    """Another program listens where we should."""
+
+    code = "cli.port_busy"
+    status = 503
+    zh = "端口 {port} 已被占用。请停止占用它的程序,或用 {option} 换一个端口"
+    en = "Port {port} is in use. Stop the program that holds it, or choose another with {option}"
+
+
+class PortForbidden(DomainError):
+    """The system reserves this port or address."""
+
+    code = "cli.port_forbidden"
+    status = 503
+    zh = "无法监听 {host}:{port}({why})。请用 {option} 换一个端口"
+    en = "Cannot listen on {host}:{port} ({why}). Choose another port with {option}"
+
+
+class FileTrouble(DomainError):
+    """The system refused to read or write something."""
+
+    code = "cli.file_trouble"
+    status = 503
+    zh = "系统拒绝访问 {path}:{why}"
+    en = "The system refused {path}: {why}"
+
+
+class Unbuilt(DomainError):
+    """The web pages have not been built."""
+
+    code = "cli.unbuilt"
+    status = 503
+    zh = "网页尚未构建({path})。请运行 make run"
+    en = "The web pages are not built ({path}). Run make run"
+
+
+class WorkerFailed(DomainError):
+    """A further server process did not come up."""
+
+    code = "cli.worker_failed"
+    status = 503
+    zh = "另一个服务进程没有启动。日志:{log}"
+    en = "A further server process did not start. Log: {log}"
+
+
+def language() -> Lang:
+    """zh-CN where the terminal says so, else English."""
+    chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    if not chosen:
+        chosen = locale.getlocale()[0] or ""
+    return "zh-CN" if chosen.lower().startswith("zh") else "en"
+
+
+def say(zh: str, en: str) -> str:
+    """The text in the reader's language."""
+    return zh if language() == "zh-CN" else en
+
+
+def of_system(fault: OSError, path: object = None) -> DomainError:
+    """An OSError as a line that a person can act on."""
+    if fault.errno in {errno.ENOSPC, errno.EDQUOT}:
+        why = say("磁盘已满", "the disk is full")
+    else:
+        why = fault.strerror or str(fault)
+    return FileTrouble(path=str(path or fault.filename or "?"), why=why)
+
+
+def refuse(refusal: DomainError) -> None:
+    """One line on standard error."""
+    err.print(f"octshop-rt: {refusal.text(language())}", style="bold red", markup=False)
