@@ -279,8 +279,9 @@ async def test_a_disconnect_does_not_stop_a_change(city: City) -> None:  # issue
     city.town.gate = asyncio.Event()
     headers = await city.bearer(Audience.BUYER, "U1")
     asking = asyncio.create_task(city.client.post(f"{city.api}/buyer/slow", headers=headers))
-    while not len(city.tasks):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        while not len(city.tasks):
+            await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.sleep(0.1)
     assert len(city.tasks) == 1
