@@ -36,7 +36,7 @@ check: ready-test
 	@$(BIN)/python scripts/check.py
 
 test: check
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=tests/house $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 bench bench-im soak chaos: ready-test
 	@$(BIN)/python loadtests/$(subst bench-im,bench_im,$@).py $(ARGS)

@@ -15,7 +15,8 @@ CHECKS: dict[str, list[str]] = {
     "style": [str(BIN / "ruff"), "check", "--quiet"],
     "format": [str(BIN / "ruff"), "format", "--check", "--quiet"],
     "imports": [str(BIN / "lint-imports")],
-    "house": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/house"],
+    # That each fence can be red is proved in `make test`; here the tree itself is looked at.
+    "house": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not red", "tests/house"],
 }
 
 
