@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from octshop_rt.commerce.bill import store as bill_store
-from octshop_rt.commerce.bill.model import NotAnAmount
+from octshop_rt.commerce.bill.model import NotAnAmount, TooLateToReverse
 from octshop_rt.commerce.payment import rules, store
 from octshop_rt.commerce.payment.channel import Paid
 from octshop_rt.commerce.payment.model import (
@@ -17,6 +17,7 @@ from octshop_rt.commerce.payment.model import (
     NotAPaymentCode,
     PaymentState,
 )
+from octshop_rt.core.clock import DAY
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.sandbox.model import Trade
 from tests.payment.conftest import House
@@ -154,6 +155,25 @@ async def test_unknown_is_reversed_by_the_cashier_and_the_money_goes_back(house:
     assert trade(house).state == "REVOKED"
     assert await house.balances() == {}
     await house.sound()
+
+
+async def test_reversing_what_turns_out_to_be_paid_gives_it_back(house: House) -> None:
+    charge = await house.charge(1280, house.code())
+    await house.drain()
+    for _ in range(2):
+        after = await house.bills.reverse("T1", charge.id, by="person:U1")
+        assert (after.state, after.reason_code) == ("reversed", "returned")
+    await house.tick(8_000)
+    assert trade(house).state == "REFUND"
+    assert len(house.sandbox.bank.refunds) == 1
+    assert (await house.bills.takings("T1", None)).total_fen == 0
+    assert await house.balances() == {}
+    await house.sound()
+    old = await house.charge(500, house.code())
+    await house.drain()
+    house.clock.advance(DAY)
+    with pytest.raises(TooLateToReverse):
+        await house.bills.reverse("T1", old.id, by="person:U1")
 
 
 async def test_the_channel_is_away_the_whole_time(house: House) -> None:

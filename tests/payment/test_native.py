@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from octshop_rt.commerce.payment import checks as payment_checks
 from octshop_rt.commerce.payment import store
 from octshop_rt.commerce.payment.model import AlreadyPaid, AttemptState, NoticeState, PaymentState
 from octshop_rt.core.errors import NotFound, RequestConflict
@@ -297,6 +298,58 @@ async def test_success_after_close_is_told_to_the_owner(house: House) -> None:  
     assert (late.state, late.came_late) == (PaymentState.PAID, True)
     await house.drain()
     assert [type(event) for event in house.heard] == [PaymentSucceeded]
+
+
+async def test_the_notice_is_faster_than_the_answer_to_our_order(house: House) -> None:  # A.9
+    house.switch(slow_ms=400)
+    opening = asyncio.create_task(house.open())
+    async with asyncio.timeout(5):
+        while not house.sandbox.bank.trades:
+            await asyncio.sleep(0.01)
+    (trade,) = house.sandbox.bank.trades.values()
+    house.pay(trade.out_trade_no)
+    await house.deliver()
+    view = await opening
+    assert (view.state, house.answers) == ("paid", [204])
+    await house.drain()
+    assert len(house.heard) == 1
+
+
+async def test_the_order_call_is_lost_and_asked_again_with_the_same_number(house: House) -> None:
+    house.switch(drop_answers=1)
+    view = await house.open()
+    assert (view.state, view.code_url) == ("unknown", None)
+    house.clock.advance(2_000)
+    again = await house.payments.refresh(view.payment_id)
+    assert (again.state, again.code_url is not None) == ("waiting", True)
+    assert len(house.sandbox.bank.trades) == 1
+    house.switch(fail_5xx=1)
+    other = await house.open(subject="order:O5")
+    assert other.state == "unknown"
+    await house.tick(6_000)
+    assert (await house.payments.get(other.payment_id)).state == "waiting"
+
+
+async def test_stored_but_not_applied_is_applied_by_the_repetition(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:  # kill point between store and answer, PA3
+    view = await house.open()
+    house.pay((await house.attempt(view.payment_id)).id)
+
+    async def cut(*_: object, **__: object) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as killed:
+        killed.setattr(house.settlement, "succeed", cut)
+        assert await house.deliver() == 0  # no 2xx: the channel will come again
+    assert (await house.payments.get(view.payment_id)).state == "waiting"
+    report = [one async for one in payment_checks.notices_settled(house.db)]
+    assert [one.check for one in report] == ["F31"]
+    house.clock.advance(15_000)
+    assert await house.deliver() == 1
+    assert (await house.payments.get(view.payment_id)).state == "paid"
+    await house.drain()
+    await house.sound()
 
 
 async def test_a_closed_orders_trade_is_closed_at_the_channel(house: House) -> None:  # 5.4

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from octshop_rt.commerce.bill import model as bills
-from octshop_rt.commerce.bill.model import BadDay, NotAnAmount, TillPlace, words_of
+from octshop_rt.commerce.bill.model import BadDay, NotAnAmount, TillPlace, TooLateToReverse, words_of
 from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.payment.model import CodeNotAccepted, NoChannelAccount, NotAPaymentCode
 from octshop_rt.commerce.payment.rules import ChargeState
@@ -126,8 +126,8 @@ class TillApi:
                 permission=may,
                 body=ChargeAct,
                 answer=Charge,
-                errors=(NotFound,),
-                summary="Void a charge that is not known to be paid",
+                errors=(NotFound, TooLateToReverse),
+                summary="Void a charge; one that turns out to be paid is given back",
             ),
             Route(
                 "POST",

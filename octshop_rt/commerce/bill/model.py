@@ -19,14 +19,14 @@ class BillState(StrEnum):
 
     OPEN = "open"
     PAID = "paid"
-    RETURNED = "returned"  # the money came after the till had said "not paid": given back by itself
+    RETURNED = "returned"  # given back whole: it came after the till had said "not paid", or the cashier reversed it
 
 
 BILL_LIFE: Life[BillState] = Life(
     "bill",
     {
         BillState.OPEN: {BillState.PAID, BillState.RETURNED},
-        BillState.PAID: set(),
+        BillState.PAID: {BillState.RETURNED},
         BillState.RETURNED: set(),
     },
 )
@@ -109,6 +109,15 @@ class NotAnAmount(DomainError):
     en = "The amount must be more than zero"
 
 
+class TooLateToReverse(DomainError):
+    """A sale of another day is refunded, not reversed: the day's takings are closed."""
+
+    code = "bill.too_late_to_reverse"
+    status = 409
+    zh = "这笔收款不是今天的,不能撤销,请办理退款"
+    en = "This sale is not from today; refund it instead of reversing it"
+
+
 class BadDay(DomainError):
     """No such day."""
 
@@ -148,6 +157,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "The amount received differs from the amount asked; it is held, call your manager",
     ),
     "reversing": ("正在撤销,请稍候再查询", "The reversal is under way; query again shortly"),
+    "returned": ("已撤销,款项正在原路退回", "Reversed; the money is on its way back"),
     "came_late": ("顾客迟到的付款已自动退回", "A late payment was returned by itself"),
     "no_answer": ("支付渠道没有应答,请查询结果,不要重复收款", "No answer from the channel; query, do not charge again"),
 }

@@ -17,7 +17,7 @@ def bill_of(subject: str) -> str | None:
 
 def charge_of(bill: Bill, payment: Payment, attempt: Attempt | None, now: Millis) -> Charge:
     """A bill as the till shows it."""
-    state = charge_state(payment, attempt, now)
+    state = "reversed" if bill.state is BillState.RETURNED else charge_state(payment, attempt, now)
     shows_code = state == "waiting" and attempt is not None
     return Charge(
         id=bill.id,
@@ -26,16 +26,18 @@ def charge_of(bill: Bill, payment: Payment, attempt: Attempt | None, now: Millis
         amount_fen=bill.amount_fen,
         channel=payment.channel,
         code_url=attempt.code_url if shows_code and attempt is not None else None,
-        reason_code=_reason(bill, state, attempt),
+        reason_code=_reason(bill, state, payment, attempt),
         created_at=bill.created_at,
         paid_at=payment.paid_at,
         expires_at=payment.expires_at,
     )
 
 
-def _reason(bill: Bill, state: str, attempt: Attempt | None) -> str:
-    if bill.state is BillState.RETURNED or (attempt is not None and attempt.surplus):
+def _reason(bill: Bill, state: str, payment: Payment, attempt: Attempt | None) -> str:
+    if payment.came_late or (attempt is not None and attempt.surplus):
         return "came_late"
+    if bill.state is BillState.RETURNED:
+        return "returned"
     if state in {"paid", "waiting", "paying"} or attempt is None:
         return ""
     if attempt.state is AttemptState.REVERSING:

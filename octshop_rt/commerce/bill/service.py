@@ -14,8 +14,10 @@ from octshop_rt.commerce.bill.model import (
     NotAnAmount,
     Takings,
     TillPlace,
+    TooLateToReverse,
 )
 from octshop_rt.commerce.payment.cashier import Cashier, read_code
+from octshop_rt.commerce.payment.model import Payment
 from octshop_rt.commerce.payment.service import Draft
 from octshop_rt.core.bus import Bus, Notice, notify
 from octshop_rt.core.clock import Clock, business_day, business_day_bounds
@@ -113,9 +115,18 @@ class BillService:
         return await self._shown(bill)
 
     async def reverse(self, till_id: str, bill_id: str, *, by: str) -> Charge:
-        """Void a charge that is not known to be paid. `unknown` until the channel has confirmed it."""
+        """Void a charge. `unknown` until the channel has confirmed it. One that turns out to be paid is given back
+        whole: whoever presses this wants the buyer not to have paid. TooLateToReverse for another day's.
+        """
         bill = await self._bill_at(till_id, bill_id)
         await self._cashier.reverse(bill.payment_id, by=by)
+        payment, _ = (await self._cashier.standing([bill.payment_id]))[bill.payment_id]
+        if payment.paid_at is not None and bill.state is not BillState.RETURNED:
+            if business_day(payment.paid_at) != business_day(self._clock.now()):
+                raise TooLateToReverse
+            log.info("paid charge reversed", bill_id=bill.id, by=by)
+            await self._db.transact(lambda tx: self._return(tx, bill, payment, "收银员撤销,原路退回"))
+            await self._tell(bill)
         return await self._shown(bill)
 
     async def close(self, till_id: str, bill_id: str, *, by: str) -> Charge:
@@ -164,7 +175,8 @@ class BillService:
             bill = await store.by_id(tx, bill_id)
             assert bill is not None, "a bill is stored with its payment"
             if await self._cashier.came_late(event.payment_id):
-                await self._return(tx, bill, part, event)
+                payment, _ = (await self._cashier.standing([event.payment_id]))[event.payment_id]
+                await self._return(tx, bill, payment, "收款已结束后到账,自动退回")
                 continue
             paid = await store.move(
                 tx,
@@ -187,20 +199,25 @@ class BillService:
                     ),
                 )
 
-    async def _return(self, tx: Transaction, bill: Bill, part: PaymentPart, event: PaymentSucceeded) -> None:
-        if await store.move(tx, bill.id, BillState.RETURNED, channel=event.channel, paid_at=event.paid_at) is None:
+    async def _return(self, tx: Transaction, bill: Bill, payment: Payment, reason: str) -> None:
+        moved = await store.move(tx, bill.id, BillState.RETURNED, channel=payment.channel, paid_at=payment.paid_at)
+        if moved is None:
             return
         await self._outbox.write(
             tx,
             RefundDue(
-                refund_key=f"late:{part.subject}",
-                payment_id=event.payment_id,
-                attempt_id=event.attempt_id,
-                subject=part.subject,
-                amount_fen=part.amount_fen,
-                reason="收款已结束后到账,自动退回",
+                refund_key=f"returned:{bill.id}",
+                payment_id=payment.id,
+                attempt_id=payment.paid_attempt_id,
+                subject=bill.subject,
+                amount_fen=bill.amount_fen,
+                reason=reason,
             ),
         )
+
+    async def _tell(self, bill: Bill) -> None:
+        news = {"charge_id": bill.id, "payment_id": bill.payment_id}
+        await notify(self._bus, Notice(topic="till", id=bill.till_id, rev=self._clock.now(), d=news))
 
     async def on_bill_paid(self, event: BillPaid) -> None:
         """Hint. The takings have changed: tell the till."""
