@@ -21,7 +21,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.embedded.mongod import EmbeddedMongo
-from tests.queries import QueryWatch
+from tests.queries import QueryWatch, unindexed
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +38,11 @@ def mongo_uri() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def query_watch() -> QueryWatch:
-    """Remembers every shape of query the run sends, so that a missing index is seen."""
-    return QueryWatch()
+def query_watch() -> Iterator[QueryWatch]:
+    """Remembers every shape of query the run sends; at the end each must have an index."""
+    watch = QueryWatch()
+    yield watch
+    assert unindexed(watch) == []
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ class Mall:
 
     async def written(self, name: str) -> list[dict]:
         """Bodies of the outbox events of a type."""
-        return [row.body for row in await ROWS.many(self.db, {"type": name})]
+        return [row.body for row in await ROWS.many(self.db, {}) if row.type == name]
 
     async def troubled(self) -> list[str]:
         """Errors of deliveries that had to be put back."""
