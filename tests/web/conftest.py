@@ -1,0 +1,255 @@
+"""The whole product in a process of its own, real Chromium in front of it, and a gate that keeps the console clean."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
+
+from octshop_rt.demo.people import PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = Path(__file__).parent / "shots"
+SIZES = {"phone": (360, 740), "tablet": (768, 1024), "desk": (1440, 900)}
+
+Size = Literal["phone", "tablet", "desk"]
+Audience = Literal["buyer", "staff"]
+
+
+def _free_ports(count: int) -> list[int]:
+    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [holder.getsockname()[1] for holder in holders]
+    for holder in holders:
+        holder.close()
+    return ports
+
+
+@dataclass
+class Product:
+    """`octshop-rt run` with demo data in a folder of its own; can be cut off and started again on the same data."""
+
+    data: Path
+    port: int
+    sandbox_port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "octshop_rt", "run", "--data", str(self.data)]
+        command += ["--port", str(self.port), "--sandbox-port", str(self.sandbox_port)]
+        output = (self.data / "run.out").open("ab")
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env=os.environ | {"LANG": "C.UTF-8"}
+        )
+        until = time.monotonic() + 90
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.base}/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.2)
+        self.stop()
+        pytest.fail(f"the product did not start:\n{(self.data / 'run.out').read_text(errors='replace')[-3000:]}")
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(5)
+        self.process = None
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    """The running product."""
+    if not (ROOT / "static/dist/shop/index.html").is_file():
+        pytest.fail("the web pages are not built: cd static && npm ci && npm run build")
+    data = Path(tempfile.mkdtemp(prefix="octshop-web-"))
+    port, sandbox_port = _free_ports(2)
+    running = Product(data, port, sandbox_port)
+    running.start()
+    yield running
+    running.stop()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@dataclass
+class Gate:
+    """What a page must not do: complain in its console, throw, fail a request, or ask a foreign host."""
+
+    base: str
+    faults: list[str] = field(default_factory=list[str])
+    allowed: list[re.Pattern[str]] = field(default_factory=list[re.Pattern[str]])
+
+    def allow(self, pattern: str) -> None:
+        """This test provokes it."""
+        self.allowed.append(re.compile(pattern))
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("console", lambda said: said.type in {"error", "warning"} and self._note(f"{said.type}: {said.text}"))
+        context.on("weberror", lambda fault: self._note(f"thrown: {fault.error}"))
+        context.on("requestfailed", lambda request: self._failed(request))
+        context.on("request", lambda request: self._foreign(request))
+        context.on("response", self._refused)
+
+    def check(self) -> None:
+        left = [fault for fault in self.faults if not any(pattern.search(fault) for pattern in self.allowed)]
+        assert not left, "\n".join(left)
+
+    def _note(self, fault: str) -> None:
+        # Chromium reports every answer ≥ 400 in the console without its address; `_refused` tells it with one.
+        if not fault.startswith("error: Failed to load resource: the server responded"):
+            self.faults.append(fault)
+
+    def _refused(self, response: Response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"refused: {response.status} {response.request.method} {response.url}")
+
+    def _failed(self, request: Request) -> None:
+        # A page that is left cancels what it still loads.
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"failed: {request.method} {request.url} {request.failure}")
+
+    def _foreign(self, request: Request) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.faults.append(f"foreign: {request.url}")
+
+
+@pytest.fixture
+def gate(product: Product) -> Iterator[Gate]:
+    """Shared by all pages of a test; checked at its end."""
+    keeper = Gate(product.base)
+    yield keeper
+    keeper.check()
+
+
+Launch = Callable[..., Browser]
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    pytest.fail("no Chromium for the page tests: apt-get install chromium fonts-wqy-microhei")
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Opens browsers; `camera` is a Y4M file that plays as the camera. Closed at the end of the test.
+
+    Made anew for each test: Playwright's loop must not outlive it, or asynchronous tests in the same process fail.
+    """
+    with sync_playwright() as playwright:
+        browsers: list[Browser] = []
+
+        def open_browser(camera: Path | None = None) -> Browser:
+            args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+            args += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
+            if camera is not None:
+                args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+            browser = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=args)
+            browsers.append(browser)
+            return browser
+
+        yield open_browser
+        for browser in browsers:
+            browser.close()
+
+
+@dataclass
+class Visitor:
+    """One person in one browser profile."""
+
+    context: BrowserContext
+    page: Page
+    base: str
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.base + path)
+
+    def shot(self, name: str) -> None:
+        """A screenshot for people to look at, once the page has come to rest."""
+        SHOTS.mkdir(exist_ok=True)
+        self.page.wait_for_timeout(350)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(launch: Launch, product: Product, gate: Gate) -> Iterator[Visit]:
+    """Opens a page for a person: `visit("/shop/", size="phone", signed_in="13800000001", audience="buyer")`."""
+    shared: list[Browser] = []
+    contexts: list[BrowserContext] = []
+
+    def come(
+        path: str = "/shop/",
+        *,
+        size: Size = "phone",
+        lang: str = "zh-CN",
+        dark: bool = False,
+        signed_in: str = "",
+        audience: Audience = "buyer",
+        browser: Browser | None = None,
+        camera: bool = False,
+    ) -> Visitor:
+        if browser is None:
+            if not shared:
+                shared.append(launch())
+            browser = shared[0]
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=lang,
+            color_scheme="dark" if dark else "light",
+            permissions=["camera"] if camera else [],
+            timezone_id="Asia/Shanghai",
+        )
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        gate.watch(context)
+        if signed_in:
+            sign_in(context, product.base, audience, signed_in)
+        visitor = Visitor(context, context.new_page(), product.base)
+        visitor.go(path)
+        return visitor
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+def sign_in(context: BrowserContext, base: str, audience: Audience, phone: str) -> dict[str, Any]:
+    """Through the API, for tests that are about something else; the cookie lands in the context."""
+    device = {"id": "playwright-device", "name": "Playwright"}
+    body = {"phone": phone, "password": PASSWORD, "device": device}
+    answer = context.request.post(f"{base}/api/v1/{audience}/login", data=body, headers={"Origin": base})
+    assert answer.ok, answer.text()
+    context.add_init_script(f"localStorage.setItem('octshop.signed_in.{audience}', '1')")
+    return dict(answer.json())
