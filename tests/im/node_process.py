@@ -6,6 +6,8 @@ import asyncio
 import signal
 import sys
 
+import uvloop
+
 from octshop_rt.core.bus_redis import RedisBus
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.mongo import Database
@@ -38,4 +40,4 @@ async def main(uri: str, prefix: str, redis: str, port: int, name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]))
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]))

@@ -69,9 +69,7 @@ async def processes(db: Database, mongo_uri: str, redis_url: str) -> AsyncIterat
 @pytest.mark.slow
 async def test_kill_minus_nine_while_twenty_people_talk(db: Database, processes: tuple[Process, Process]):  # req 9, IM1
     chance = random.Random(SEED)
-    sessions = Sessions(
-        db=db, bus=LocalBus(), clock=Clock(), ids=Ids(Clock()), people=town(), resume_key=b"k" * 32
-    )
+    sessions = Sessions(db=db, bus=LocalBus(), clock=Clock(), ids=Ids(Clock()), people=town(), resume_key=b"k" * 32)
 
     async def ticket(person: str, staff: bool) -> str:
         audience = Audience.STAFF if staff else Audience.BUYER

@@ -146,8 +146,8 @@ class ImServer:
             timeout=2,
         )
         await ws.prepare(request)
-        transport = request.transport
-        if not isinstance(transport, asyncio.Transport):
+        transport = request.transport  # never asked for its class: uvloop's has the methods, not the base class
+        if transport is None:
             return ws
         socket = Socket(self._ids.new("Z"), ws, transport, self._policy, self._owing)
         try:

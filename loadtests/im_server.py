@@ -1,0 +1,93 @@
+"""The server side of the chat bench, a process of its own: a full chat node, or a bare aiohttp echo as the ceiling.
+
+Run by im_send.py: `python -m loadtests.im_server chat|echo URI PREFIX`; prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+import uvloop
+from aiohttp import web
+
+from octshop_rt.core.auth.model import Audience, Person
+from octshop_rt.core.auth.sessions import Sessions
+from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.http.origin import ClientAddress, Origins
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.settings import MongoSettings
+from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.im.session import Policy, Rate
+from octshop_rt.im.ws.server import ImServer
+
+KEY = b"bench" * 8
+_MUCH = Rate(1_000_000, 1_000_000)
+# Everything is on; only the rates are raised, as an operator would for load clients.
+POLICY = Policy(
+    send=_MUCH, send_staff=_MUCH, signal=_MUCH, sync=_MUCH, pull=_MUCH, op=_MUCH, mark=_MUCH,
+    upgrades=Rate(100_000, 100_000), unknown=100_000, unknown_per_ip=100_000,
+)  # fmt: skip
+
+
+class Town:
+    """Any shop exists, any person lives."""
+
+    async def person(self, _audience: Audience, person_id: str) -> Person | None:
+        return Person(id=person_id, name=person_id)
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        return ShopFacts(id=shop_id, merchant_id="M1", name=shop_id)
+
+    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
+        return {one: one for one in shop_ids}
+
+    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
+        return {one: one for one in buyer_ids}
+
+    async def may_watch(self, _who: Party, _topic: str, _id: str) -> bool:
+        return True
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    """What comes goes back: nothing stored, nothing asked."""
+    ws = web.WebSocketResponse(protocols=("mall.im.v1.msgpack",), compress=False)
+    await ws.prepare(request)
+    async for message in ws:
+        await ws.send_bytes(message.data)
+    return ws
+
+
+async def main(mode: str, uri: str, prefix: str) -> None:
+    app = web.Application()
+    clock = Clock()
+    db = Database.connect(MongoSettings(uri=uri, prefix=prefix))
+    bus, ids, town = LocalBus(), Ids(clock), Town()
+    sessions = Sessions(db=db, bus=bus, clock=clock, ids=ids, people=town, resume_key=KEY)
+    im = ImServer(
+        db=db, clock=clock, ids=ids, bus=bus, tasks=TaskRegistry(), sessions=sessions, directory=town,
+        may_watch=town.may_watch, origins=Origins("http://bench"), address=ClientAddress(()), node="bench",
+        policy=POLICY,
+    )  # fmt: skip
+    app.router.add_get("/im", im.handle if mode == "chat" else echo)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4_096)
+    await site.start()
+    im.start()
+    print(runner.addresses[0][1], flush=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await im.stop()
+    await runner.cleanup()
+    await db.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3]))
