@@ -55,6 +55,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     cursor: Annotated[str, Meta(max_length=10)] | None = None
     most: Annotated[int, Meta(ge=1, le=50)] = 20
+    near: Annotated[float, Meta(ge=0)] | None = None
     tag: tuple[Annotated[str, Meta(max_length=5)], ...] = ()
 
 

@@ -198,9 +198,14 @@ class Door:
         if unknown:
             raise BadInput(reason=f"unknown query parameter `{min(unknown)}`")
         try:
-            return msgspec.convert(given, query, strict=False)
+            found = msgspec.convert(given, query, strict=False)
         except msgspec.ValidationError as fault:
             raise BadInput(reason=str(fault)) from None
+        # msgspec takes the word `null` for an absent number: a parameter that was given is never absent.
+        for field in msgspec.structs.fields(query):
+            if field.encode_name in given and getattr(found, field.name) is None:
+                raise BadInput(reason=f"query parameter `{field.encode_name}` has no value")
+        return found
 
     async def _body(self, request: web.Request) -> object:
         route = self._route
