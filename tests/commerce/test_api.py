@@ -179,6 +179,8 @@ async def test_a_payment_wish_repeated_is_one_payment(mall: House) -> None:
         assert first == again
         assert first["expires_at"] <= made["orders"][0]["pay_until"]
         await mall.phone_api("POST", "/confirm", {"code_url": first["code_url"], "decision": "pay"})
+        seen: Any = None
+        order: Any = None
         for _ in range(100):
             seen = await buyer.get(f"/buyer/payments/{first['payment_id']}")
             order = await buyer.get(f"/buyer/orders/{made['orders'][0]['id']}")

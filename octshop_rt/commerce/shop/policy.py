@@ -49,6 +49,14 @@ class PolicyDocument(Struct, frozen=True, kw_only=True):
     created_at: Millis
 
 
+def over(patch: PolicyPatch, beneath: PolicyPatch | None) -> PolicyPatch:
+    """What a new version holds: what it sets, and what the version before had set."""
+    if beneath is None:
+        return patch
+    changes = {name: value for name, value in structs.asdict(patch).items() if value is not None}
+    return structs.replace(beneath, **changes)
+
+
 def resolve(platform: PolicyDocument | None, shop: PolicyDocument | None) -> Policy:
     """Defaults, then the platform's values, then the shop's."""
     policy = Policy()

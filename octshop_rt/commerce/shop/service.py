@@ -13,7 +13,7 @@ from octshop_rt.commerce.shop.model import (
     Shop,
     Till,
 )
-from octshop_rt.commerce.shop.policy import PLATFORM_SCOPE, Policy, PolicyDocument, PolicyPatch, resolve
+from octshop_rt.commerce.shop.policy import PLATFORM_SCOPE, Policy, PolicyDocument, PolicyPatch, over, resolve
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import Busy, NotFound
 from octshop_rt.core.ids import Ids
@@ -85,13 +85,13 @@ class ShopService:
         )
 
     async def set_policy(self, scope: str, patch: PolicyPatch, by: str) -> PolicyDocument:
-        """Add the next version of the settings of `scope`. Busy if somebody else did at the same time."""
+        """Add the next version of the settings of `scope`: the last one with `patch` on top. Busy if somebody else did."""
         newest = await store.newest_settings(self._db, scope)
         document = PolicyDocument(
             id=self._ids.new("Z"),
             scope=scope,
             version=newest.version + 1 if newest else 1,
-            patch=patch,
+            patch=over(patch, newest.patch if newest else None),
             by=by,
             created_at=self._clock.now(),
         )
