@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from msgspec import structs
 
+from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import ShopStaff
 from octshop_rt.core.clock import DAY
 from octshop_rt.core.errors import DomainError, NotFound, RequestConflict
@@ -16,6 +17,7 @@ from octshop_rt.verify.model import (
     CodeExpired,
     FullyUsed,
     JustRedeemed,
+    LastUse,
     Redemption,
     UnknownCode,
     VoucherFrozen,
@@ -76,6 +78,54 @@ async def test_five_uses_under_40_parallel_clerks_are_five(house: House):
     used = await house.events("VoucherUsed")
     assert sum(int(str(event["amount_fen"])) for event in used) == 9_000
     assert await house.findings() == []
+
+
+async def test_one_picture_of_a_card_is_one_use_for_20_parallel_clerks(house: House):
+    voucher = await house.sell(uses_each=5)
+    digits = await house.shown(voucher)
+
+    async def scan(number: int) -> str:
+        clerk = structs.replace(CLERK, person_id=f"U{number:026d}")
+        try:
+            await house.redeem(digits, by=clerk, node=[house.node, house.other_node][number % 2])
+        except CodeBurnt as refusal:
+            return refusal.code
+        return "used"
+
+    answers = await asyncio.gather(*(scan(number) for number in range(20)))
+    assert answers.count("used") == 1
+    assert (await house.fresh(voucher)).uses_left == 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"state": "expired"},
+        {"state": "refunded"},
+        {"valid_until": 1},
+        {"valid_from": 2**50},
+        {"branch_ids": [OTHER_BRANCH]},
+        {"shop_id": OTHER_SHOP},
+        {"code_rev": 7},
+        {"uses_used": 2},
+        {"uses_frozen": 2},
+        {"uses_refunded": 2},
+        {"last_use": {"clerk_id": CLERK.person_id, "at": 2**50}},
+    ],
+    ids=str,
+)
+async def test_the_one_update_refuses_by_itself(house: House, changed: dict[str, object]):
+    # WO1, WO3: whatever changed between the reading and the use
+    voucher = await house.sell(uses_each=2)
+    last_use = LastUse(
+        redemption_id="X1", at=house.clock.now(), clerk_id=CLERK.person_id, clerk_name="", branch_id=BRANCH, uses=1
+    )
+    await store.VOUCHERS.update(house.db, {"_id": voucher.id}, {"$set": changed})
+    for _ in range(2):
+        used = await store.use(house.db, voucher, uses=1, last_use=last_use, code_rev=0, same_scan_since=0)
+        assert used is None
+    await store.VOUCHERS.update(house.db, {"_id": voucher.id}, {"$set": mongo.document(voucher)})
+    assert await store.use(house.db, voucher, uses=1, last_use=last_use, code_rev=0, same_scan_since=0) is not None
 
 
 async def test_the_same_request_gets_the_same_answer(house: House):
