@@ -65,10 +65,8 @@ class Pages:
         for name in APPS:
             app.router.add_get(f"/{name}", self.slash)
             app.router.add_get(f"/{name}/{{rest:.*}}", self.entry)
-        app.router.add_get("/robots.txt", self.file)
-        app.router.add_get("/favicon.ico", self.file)
-        app.router.add_get("/favicon.svg", self.file)
-        app.router.add_get("/icons/{rest:.+}", self.file)
+        # what the build puts beside the apps: icon.svg, robots.txt
+        app.router.add_get(r"/{name:[a-z0-9-]+\.(?:ico|png|svg|txt)}", self.file)
 
     async def home(self, _request: web.Request) -> web.StreamResponse:
         """`/` is the buyer's shop."""
