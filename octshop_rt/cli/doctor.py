@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from rich.markup import escape
 from rich.table import Table
 
 from octshop_rt.cli.words import language, out, say
@@ -116,7 +117,11 @@ async def installation(settings: Settings) -> list[Sight]:
     except DomainError as refusal:
         sights.append(Sight("bad", "MongoDB", refusal.text(language())))
     except Exception as fault:  # noqa: BLE001  (whatever it is, the doctor reports it and goes on)
-        sights.append(Sight("bad", "MongoDB", f"{type(fault).__name__}: {fault}"))
+        sights.append(
+            Sight(
+                "bad", "MongoDB", say(f"没有应答({type(fault).__name__})", f"does not answer ({type(fault).__name__})")
+            )
+        )
     else:
         sights.append(_deployment(info))
     finally:
@@ -171,6 +176,6 @@ def show(sights: list[Sight]) -> int:
     for _ in range(3):
         table.add_column(overflow="fold")
     for sight in sights:
-        table.add_row(_MARK[sight.grade], sight.name, sight.words)
+        table.add_row(_MARK[sight.grade], escape(sight.name), escape(sight.words))
     out.print(table)
     return 1 if any(sight.grade == "bad" for sight in sights) else 0

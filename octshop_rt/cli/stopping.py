@@ -8,6 +8,10 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from octshop_rt.core.clock import monotonic_ms
+
+# make passes a signal on to its children, who had it from the terminal or the process group already.
+SAME_WISH_MS = 1_000
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -16,14 +20,17 @@ class Stop:
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
+        self._first = 0
         loop = asyncio.get_running_loop()
         for one in SIGNALS:
             loop.add_signal_handler(one, self._on_signal)
 
     def _on_signal(self) -> None:
-        if self._asked.is_set():
+        if not self._asked.is_set():
+            self._first = monotonic_ms()
+            self._asked.set()
+        elif monotonic_ms() - self._first > SAME_WISH_MS:
             os._exit(130)
-        self._asked.set()
 
     async def asked(self) -> None:
         """Until somebody wants us to stop."""

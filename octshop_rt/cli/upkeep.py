@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from octshop_rt.cli.place import database
@@ -37,7 +38,7 @@ async def list_outbox(config: Path | None, data: Path) -> int:
         table = Table("id", say("事件", "event"), say("尝试", "tries"), say("到期", "due"), say("原因", "reason"))
         for row in parked:
             due = as_datetime(row.due_at).isoformat(timespec="seconds")
-            table.add_row(row.id, row.type, str(row.tries), due, row.error)
+            table.add_row(row.id, row.type, str(row.tries), due, escape(row.error))
         out.print(table)
     return 1 if parked else 0
 

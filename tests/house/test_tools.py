@@ -62,7 +62,7 @@ def test_types_are_red(place: Path) -> None:
     assert "reportUnknownMemberType" in outcome.stdout
 
 
-def test_a_warning_fails_a_test(place: Path) -> None:
+def test_a_warning_is_red(place: Path) -> None:
     (place / "tests" / "test_warns.py").write_text(
         '"""Warns."""\n\nimport warnings\n\n\ndef test_warns() -> None:\n    warnings.warn("old", DeprecationWarning)\n'
     )
@@ -71,7 +71,7 @@ def test_a_warning_fails_a_test(place: Path) -> None:
     assert "DeprecationWarning: old" in outcome.stdout
 
 
-def test_a_forgotten_coroutine_fails_a_test(place: Path) -> None:
+def test_a_forgotten_coroutine_is_red(place: Path) -> None:
     (place / "tests" / "test_forgets.py").write_text(
         '"""Forgets."""\n\nimport asyncio\n\n\nasync def test_forgets() -> None:\n    asyncio.sleep(0)\n'
     )
