@@ -5,6 +5,7 @@ import type { Grant, TillRef } from '@kit/api/types'
 
 export const session = staffSession()
 export const api = session.api
+export const personName = computed(() => session.me.value?.person.nickname ?? session.me.value?.person.name ?? '')
 
 /** All of a person's grants at one shop, added up. */
 export interface Post {
