@@ -85,7 +85,7 @@ class ShopService:
         )
 
     async def set_policy(self, scope: str, patch: PolicyPatch, by: str) -> PolicyDocument:
-        """Add the next version of the settings of `scope`: the last one with `patch` on top. Busy if another was faster."""
+        """Add the next version of the settings of `scope`: the last one under `patch`. Busy if another was faster."""
         newest = await store.newest_settings(self._db, scope)
         document = PolicyDocument(
             id=self._ids.new("Z"),
