@@ -31,7 +31,7 @@ def mongo_uri() -> Iterator[str]:
         yield given
         return
     place = Path(tempfile.mkdtemp(prefix="octshop-test-"))
-    server = EmbeddedMongo(place)
+    server = EmbeddedMongo(place, fail_points=True)
     yield asyncio.run(server.start())
     asyncio.run(server.stop())
     shutil.rmtree(place, ignore_errors=True)

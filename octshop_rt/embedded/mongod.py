@@ -33,10 +33,19 @@ _ALREADY_INITIALIZED = 23
 class EmbeddedMongo:
     """The mongod of one data folder. `await start()` gives the URI with its credentials; `await stop()` ends it."""
 
-    def __init__(self, data_dir: Path, *, cache_gb: float = 0.5, need_free_mb: int = NEED_FREE_MB) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        cache_gb: float = 0.5,
+        need_free_mb: int = NEED_FREE_MB,
+        fail_points: bool = False,  # for tests of faults only: lets a client make the server misbehave
+    ) -> None:
         self._folder = DataFolder(data_dir, need_free_mb=need_free_mb)
         self._cache_gb = cache_gb
+        self._fail_points = fail_points
         self._need_free_mb = need_free_mb
+        self._fail_points = fail_points
         self._child: Child | None = None
 
     @property
@@ -98,6 +107,8 @@ class EmbeddedMongo:
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             # A lone member has nobody to hand over to: do not wait the default 15 s for a successor on SIGTERM.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+            *(("--setParameter", "enableTestCommands=1") if self._fail_points else ()),
+            *(("--setParameter", "enableTestCommands=1") if self._fail_points else ()),
         ]
 
     async def _become_primary(self, port: int, password: str) -> None:
