@@ -280,6 +280,19 @@ async def test_sweeping_keeps_what_lives(nodes: tuple[Sessions, Sessions], clock
     assert await here.resolve(Audience.BUYER, living.token)
 
 
+async def test_signing_in_sweeps_once_an_hour(nodes: tuple[Sessions, Sessions], db: Database, clock: TestClock) -> None:
+    here, _ = nodes
+    who = await here.resolve(Audience.BUYER, (await here.open(Audience.BUYER, "U1", WEB)).token)
+    assert who is not None
+    await here.ticket(who)
+    clock.advance(59 * MINUTE)
+    await here.open(Audience.BUYER, "U1", WEB)
+    assert await store.TICKETS.count(db, {}) == 1
+    clock.advance(MINUTE)
+    await here.open(Audience.BUYER, "U1", WEB)
+    assert await store.TICKETS.count(db, {}) == 0
+
+
 def test_a_role_at_one_branch_is_no_role_at_another() -> None:
     everywhere = Grant(merchant_id="M1", shop_id="S1", role="clerk", rights=frozenset({Right.REDEEM}))
     one = Grant(merchant_id="M1", shop_id="S1", branch_id="B1", role="cashier", rights=frozenset({Right.CHARGE}))

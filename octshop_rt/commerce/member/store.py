@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 
 from octshop_rt.commerce.member.model import PersonRow, PhoneRow
 from octshop_rt.core.clock import Millis
-from octshop_rt.core.mongo import Collection, Place, Transaction, index
+from octshop_rt.core.mongo import Collection, Place, Transaction
 
-PERSONS = Collection("mall", "persons", PersonRow, indexes=[index("disabled_at", "_id")], shard_key=("_id",))
-PHONES = Collection("mall", "person_phones", PhoneRow, indexes=[index("person_id")], shard_key=("_id",))
+PERSONS = Collection("mall", "persons", PersonRow, shard_key=("_id",))
+PHONES = Collection("mall", "person_phones", PhoneRow, shard_key=("_id",))
 
 
 async def person(at: Place, person_id: str) -> PersonRow | None:

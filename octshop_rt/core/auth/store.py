@@ -48,7 +48,6 @@ SESSIONS = Collection(
         index("person_id", "-created_at"),
         index("barred_at"),
         index("until"),
-        index("audience", "revoked_at", "_id"),
     ],
     shard_key=("token_hash",),
 )

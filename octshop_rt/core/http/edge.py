@@ -29,6 +29,7 @@ LANG: Final[web.RequestKey[Lang]] = web.RequestKey("lang", str)  # pyright: igno
 STARTED: Final = web.RequestKey("started", int)
 
 MOST_IN_FLIGHT: Final = 1_000
+SLOW_MS: Final = 500
 _BUSY_AFTER_MS: Final = 1_000
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PATCH", *MUTATING})
 
@@ -156,7 +157,9 @@ class Edge:
         route = route_of(request)
         spent_ms = monotonic_ms() - request[STARTED]
         self._metrics.answered(_method(request), route, answer.status, spent_ms / 1000)
-        log.info("http", method=_method(request), route=route, status=answer.status, ms=spent_ms)
+        # Reads that went well are counted, not told: their lines would cost more than the reads.
+        tell = log.info if request.method in MUTATING or answer.status >= 400 or spent_ms >= SLOW_MS else log.debug
+        tell("http", method=_method(request), route=route, status=answer.status, ms=spent_ms)
 
 
 def route_of(request: web.Request) -> str:
