@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -72,6 +73,8 @@ async def test_anybody_may_look_around(mall: House) -> None:
             "洗吹 5 次卡",
         ]
         assert (await visitor.get("/buyer/products?q=.*"))["items"] == []  # words, not a pattern
+        for signs in ("!\"#$%&'()*+,-./:", ";<=>?@[\\]^_`{|}~", "é ß 🐙 \u200b"):
+            assert (await visitor.get(f"/buyer/products?q={quote(signs)}"))["items"] == []
         card = await visitor.get(f"/buyer/products/{fixed('G', 6)}")
         assert card["voucher"] == {"valid_days": 180, "uses_each": 10}
         assert len(card["skus"]) == 4
@@ -87,6 +90,7 @@ BAD_QUESTIONS = (
     "/buyer/shops?shop_id=1",
     "/buyer/products?lat=inf&lng=1",
     "/buyer/products?q=" + "x" * 41,
+    "/buyer/products?q=a%00b",
 )
 
 
@@ -107,14 +111,14 @@ async def test_buy_look_cancel(mall: House) -> None:
         await come_in(buyer, "buyer", "13800000001")
         await come_in(other, "buyer", "13800000002")
         lines = [{"sku_id": sku_id, "quantity": 2}, {"sku_id": fixed("K", 201), "quantity": 1}]
-        quote = await buyer.post("/buyer/quotes", {"lines": lines, "fulfilment": "in_store"})
-        assert quote["payable_fen"] == 2 * 2500 + 3800 == quote["goods_fen"]
-        assert quote["freight_fen"] == 0
+        priced = await buyer.post("/buyer/quotes", {"lines": lines, "fulfilment": "in_store"})
+        assert priced["payable_fen"] == 2 * 2500 + 3800 == priced["goods_fen"]
+        assert priced["freight_fen"] == 0
         body = {
             "request_id": fresh(),
             "lines": lines,
             "fulfilment": "in_store",
-            "expected_payable_fen": quote["payable_fen"],
+            "expected_payable_fen": priced["payable_fen"],
         }
         answers = await asyncio.gather(*(buyer.post("/buyer/orders", body, expect=201) for _ in range(20)))
         assert all(answer == answers[0] for answer in answers)

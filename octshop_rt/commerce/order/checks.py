@@ -1,14 +1,19 @@
-"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14), and stock against them (F21)."""
+"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14p), and stock against them (F21)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from msgspec import Struct
+
+from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.model import PaymentState
+from octshop_rt.commerce.payment.checks import is_paid
 from octshop_rt.core.clock import HOUR, Clock
 from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
 
 LATE_MS = HOUR
@@ -73,6 +78,12 @@ async def paid(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F14", object_id=order.id, expected="paid exactly with a payment", found=found)
 
 
+async def payment_behind(db: Database) -> AsyncIterator[Finding]:
+    async for order in store.every(db):
+        if order.payment_id and not await is_paid(db, order.payment_id):
+            yield Finding(check="F14p", object_id=order.id, expected=f"{order.payment_id} paid", found="it is not")
+
+
 async def stock(db: Database) -> AsyncIterator[Finding]:
     sold = await store.pieces_paid(db)
     reserved: dict[tuple[str, str], int] = {}
@@ -90,6 +101,24 @@ async def stock(db: Database) -> AsyncIterator[Finding]:
         yield Finding(check="F21", object_id=sku_id, expected=f"{pieces} reserved for {order_id}", found="0")
 
 
+class PaidForUse(Struct, frozen=True):
+    """A paid line that its buyer uses in the store."""
+
+    order_id: str
+    line_id: str
+    uses_total: int
+    uses_done: int
+    paid_fen: Fen
+
+
+async def paid_for_use(db: Database) -> AsyncIterator[PaidForUse]:
+    """Every such line. For the checks of orders against vouchers."""
+    async for order in store.every(db):
+        if order.payment_state is PaymentState.PAID and order.fulfilment is Fulfilment.IN_STORE:
+            for line in order.lines:
+                yield PaidForUse(order.id, line.id, line.uses_total, line.uses_done, line.payable_fen)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F10", text="an order's history, replayed along the tables, gives its states", run=replay),
     Check(id="F11", text="lines, sums and payable of an order close", run=totals),
@@ -97,4 +126,5 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F13", text="no order stays unpaid an hour past its time", run=overdue),
     Check(id="F21", text="unpaid orders and reservations match, paid orders and pieces sold match", run=stock),
     Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
+    Check(id="F14p", text="the payment behind a paid order is itself paid", run=payment_behind),
 )
