@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from octshop_rt.app import across
 from octshop_rt.app.between import ChatDirectory, Watching
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.foundation import Foundation, lay
@@ -18,6 +19,7 @@ from octshop_rt.commerce.member import checks as member_checks
 from octshop_rt.commerce.order import checks as order_checks
 from octshop_rt.commerce.order.notices import OrderNotices
 from octshop_rt.commerce.payment import checks as payment_checks
+from octshop_rt.commerce.payment import checks_books as payment_books
 from octshop_rt.core import checks as core_checks
 from octshop_rt.core.auth import checks as auth_checks
 from octshop_rt.core.auth.codes import InboxSender
@@ -47,9 +49,11 @@ CHECKS: tuple[Check, ...] = (
     *order_checks.CHECKS,
     *inventory_checks.CHECKS,
     *payment_checks.CHECKS,
+    *payment_books.CHECKS,
     *bill_checks.CHECKS,
     *ledger_checks.CHECKS,
     *verify_checks.CHECKS,
+    *across.CHECKS,
     *core_checks.CHECKS,
     *auth_checks.CHECKS,
     *member_checks.CHECKS,

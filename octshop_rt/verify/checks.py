@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from msgspec import Struct
+
 from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
 from octshop_rt.verify import store, token
-from octshop_rt.verify.model import Redemption, Voucher, VoucherState
+from octshop_rt.verify.model import Redemption, Uses, Voucher, VoucherState
 
 
 async def uses_are_counted(db: Database) -> AsyncIterator[Finding]:
@@ -59,6 +62,35 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F51", text="no refunded voucher is used", run=refunded_is_not_used),
     Check(id="F52", text="each redemption was allowed by its voucher", run=uses_were_allowed),
 )
+
+
+async def redeemed(db: Database) -> AsyncIterator[tuple[str, Fen]]:
+    """Every redemption and what it was worth. For the checks of what follows from it."""
+    async for redemption in store.all_redemptions(db):
+        yield redemption.id, redemption.amount_fen
+
+
+async def was_redeemed(db: Database, redemption_id: str) -> bool:
+    """Whether there is such a redemption."""
+    return await store.redemption(db, redemption_id) is not None
+
+
+class Counted(Struct, frozen=True):
+    """The vouchers of an order line, added up."""
+
+    uses_total: Uses
+    uses_used: Uses
+    paid_fen: Fen
+
+
+async def counted(db: Database, order_id: str, line_id: str) -> Counted:
+    """For the checks of orders against vouchers."""
+    vouchers = [one for one in await store.of_order(db, order_id) if one.line_id == line_id]
+    return Counted(
+        sum(one.uses_total for one in vouchers),
+        sum(one.uses_used for one in vouchers),
+        sum(one.paid_fen for one in vouchers),
+    )
 
 
 def _not_allowed(redemption: Redemption, voucher: Voucher) -> str:

@@ -255,6 +255,10 @@ async def add_redemption(at: Place, redemption: Redemption) -> None:
     await REDEMPTIONS.insert(at, redemption)
 
 
+async def redemption(at: Place, redemption_id: str) -> Redemption | None:
+    return await REDEMPTIONS.one(at, {"_id": redemption_id})
+
+
 async def redemption_by_request(at: Place, shop_id: str, request_id: str) -> Redemption | None:
     return await REDEMPTIONS.one(at, {"shop_id": shop_id, "request_id": request_id})
 

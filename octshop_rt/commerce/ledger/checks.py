@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from octshop_rt.commerce.ledger import rules, store
-from octshop_rt.commerce.ledger.model import Entry, HoldState, Journal, Unbalanced, account_of
+from octshop_rt.commerce.ledger.model import Entry, HoldState, Journal, PostingKind, Side, Unbalanced, account_of
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.money import Fen, SignedFen
 from octshop_rt.core.mongo import Database
@@ -95,6 +95,22 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F43", text="no account stands below its floor", run=floors_hold),
     Check(id="F44", text="reversals and posted holds agree with their journals", run=corrections_have_causes),
 )
+
+
+async def booked_fen(db: Database, ref: str) -> Fen | None:
+    """What the posting `ref` moved, None if it is not in the books. For the checks of what must be booked."""
+    journal = await store.by_ref(db, ref)
+    return None if journal is None else _moved_fen(journal)
+
+
+async def booked(db: Database, *kinds: PostingKind) -> AsyncIterator[str]:
+    """References of all postings of these kinds. For the checks of what must have a cause."""
+    async for journal in store.of_kinds(db, kinds):
+        yield journal.ref
+
+
+def _moved_fen(journal: Journal) -> Fen:
+    return sum(entry.amount_fen for entry in journal.entries if entry.side is Side.DEBIT)
 
 
 def _fault(journal: Journal) -> str:
