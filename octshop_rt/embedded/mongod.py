@@ -45,7 +45,6 @@ class EmbeddedMongo:
         self._cache_gb = cache_gb
         self._fail_points = fail_points
         self._need_free_mb = need_free_mb
-        self._fail_points = fail_points
         self._child: Child | None = None
 
     @property
@@ -107,7 +106,6 @@ class EmbeddedMongo:
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             # A lone member has nobody to hand over to: do not wait the default 15 s for a successor on SIGTERM.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
-            *(("--setParameter", "enableTestCommands=1") if self._fail_points else ()),
             *(("--setParameter", "enableTestCommands=1") if self._fail_points else ()),
         ]
 
