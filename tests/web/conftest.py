@@ -55,10 +55,11 @@ class Product:
     def start(self) -> None:
         command = [sys.executable, "-m", "octshop_rt", "run", "--data", str(self.data)]
         command += ["--port", str(self.port), "--sandbox-port", str(self.sandbox_port)]
-        output = (self.data / "run.out").open("ab")
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env=os.environ | {"LANG": "C.UTF-8"}
-        )
+        env = os.environ | {"LANG": "C.UTF-8"}
+        with (self.data / "run.out").open("ab") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env=env
+            )
         until = time.monotonic() + 90
         while time.monotonic() < until:
             if self.process.poll() is not None:
@@ -251,5 +252,6 @@ def sign_in(context: BrowserContext, base: str, audience: Audience, phone: str) 
     body = {"phone": phone, "password": PASSWORD, "device": device}
     answer = context.request.post(f"{base}/api/v1/{audience}/login", data=body, headers={"Origin": base})
     assert answer.ok, answer.text()
-    context.add_init_script(f"localStorage.setItem('octshop.signed_in.{audience}', '1')")
+    # The empty page a tab starts with has no storage.
+    context.add_init_script(f"try {{ localStorage.setItem('octshop.signed_in.{audience}', '1') }} catch {{}}")
     return dict(answer.json())

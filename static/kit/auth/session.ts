@@ -23,8 +23,12 @@ export class Session<S extends { csrf_token: string }> {
     this.api.onSignedOut = () => this.take(null)
   }
 
-  /** Asks once who is here; later calls share the answer. */
+  /** Asks once who is here; later calls share the answer. A browser where nobody signed in need not ask. */
   start(): Promise<void> {
+    if (!this.first && !localStorage.getItem(this.mark)) {
+      this.known.value = true
+      this.first = Promise.resolve()
+    }
     this.first ??= this.refresh()
     return this.first
   }
@@ -75,7 +79,14 @@ export class Session<S extends { csrf_token: string }> {
     return (await this.api.post<WsTicket>(`/${this.api.audience}/ws-ticket`)).ticket
   }
 
+  /** Says that a sign-in took place in this browser; the session itself lies in a cookie that no page can read. */
+  private get mark(): string {
+    return `octshop.signed_in.${this.api.audience}`
+  }
+
   private take(answer: S | null): void {
+    if (answer) localStorage.setItem(this.mark, '1')
+    else localStorage.removeItem(this.mark)
     this.api.csrf = answer?.csrf_token ?? ''
     this.me.value = answer
   }
