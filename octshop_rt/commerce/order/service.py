@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from octshop_rt.commerce.catalog.model import Fulfilment
@@ -112,7 +113,10 @@ class OrderService:
             async with self._inventory.in_turn(basket.wanted):
                 await self._db.transact(work)
         except DuplicateKey:
-            pass  # the same request was faster: the answer below is its answer
+            pass  # the same request was faster: its answer is the answer
+        else:
+            if all(order.payable_fen for order in orders):
+                return Checkedout(group=group, orders=orders)
         made = await self._before(buyer, request_id, print_)
         assert made is not None, "a committed or duplicate checkout has its group"
         return made
@@ -197,10 +201,15 @@ class OrderService:
         self, buyer: Buyer, quoted: Quote, basket: rules.Basket, memo: str, request_id: str, print_: str
     ) -> tuple[tuple[Order, ...], OrderGroup]:
         parts = [part.part for part in quoted.parts]
-        if not (await self._works_at(buyer.person_id)).isdisjoint(parts):
+        own_shops, masked, unpaid, *each = await asyncio.gather(
+            self._works_at(buyer.person_id),
+            self._masked(buyer.person_id),
+            store.count_unpaid(self._db, buyer.person_id),
+            *(self._shops.policy(shop_id) for shop_id in parts),
+        )
+        policies = dict(zip(parts, each, strict=True))
+        if not own_shops.isdisjoint(parts):
             raise OwnShop
-        policies = {shop_id: await self._shops.policy(shop_id) for shop_id in parts}
-        unpaid = await store.count_unpaid(self._db, buyer.person_id)
         if unpaid + len(parts) > min(policy.unpaid_orders_max for policy in policies.values()):
             raise TooManyUnpaid(count=unpaid)
         birth = rules.Birth(
@@ -208,7 +217,7 @@ class OrderService:
             order_ids={shop_id: self._ids.new("O") for shop_id in parts},
             line_ids={want.sku_id: self._ids.new("L") for want in basket.wanted},
             buyer_id=buyer.person_id,
-            buyer_masked=await self._masked(buyer.person_id),
+            buyer_masked=masked,
             memo=memo,
             now=self._clock.now(),
             policies=policies,
