@@ -38,8 +38,19 @@ check: ready-test
 test: check
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
-bench bench-im soak chaos: ready-test
-	@$(BIN)/python loadtests/$(subst bench-im,bench_im,$@).py $(ARGS)
+bench: ready-test
+	@$(BIN)/python loadtests/outbox.py $(ARGS)
+	@$(BIN)/python loadtests/orders.py $(ARGS)
+	@$(BIN)/python loadtests/im_send.py $(ARGS)
+
+bench-im: ready-test
+	@$(BIN)/python loadtests/im_send.py $(ARGS)
+
+chaos: ready-test
+	@$(BIN)/python loadtests/chaos.py $(ARGS)
+
+soak: ready-test
+	@$(BIN)/python loadtests/chaos.py --seconds 1800 $(ARGS)
 
 lock:
 	@$(PYTHON) scripts/lock.py $(ARGS)
