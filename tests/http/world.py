@@ -153,7 +153,7 @@ class World:
         trade = self.sandbox.bank.scanned(paying["code_url"])
         assert trade is not None
         self.sandbox.bank.decide(trade, "pay")
-        for _ in range(200):
+        for _ in range(600):
             await self.must(buyer, "GET", f"/buyer/payments/{paying['payment_id']}")
             found = (await self.must(buyer, "GET", f"/buyer/vouchers?order_id={order_id}"))["items"]
             if found:
@@ -183,7 +183,6 @@ class World:
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)
-        await self.app.dispatcher.stop()
 
     async def _shops(self) -> None:
         shops, now = self.app.commerce.shops, self.app.foundation.clock.now()
@@ -256,18 +255,24 @@ async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
     )
     app = await build(settings, db=db)
     server = runner(app.web)
-    await server.setup()
-    await web.SockSite(server, door).start()
-    await app.start()
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
-        world = World(app, sandbox, client, url)
-        await world.settle()
-        yield world
-    await server.cleanup()
-    # Not app.stop(): the dispatcher was stopped when all was settled, so that nothing moves while we compare.
-    await app.im.stop()
-    app.commerce.gate.sessions.close()
-    app.commerce.gate.passwords.close()
-    app.verify.pictures.close()
-    await app.foundation.stop()
-    await sandbox.stop()
+    try:
+        await server.setup()
+        await web.SockSite(server, door).start()
+        await app.start()
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
+            world = World(app, sandbox, client, url)
+            try:
+                await world.settle()
+            finally:
+                # From here on nothing moves by itself: what changes was changed by a request.
+                await app.dispatcher.stop()
+            yield world
+    finally:
+        await server.cleanup()
+        # Not app.stop(): it would stop the dispatcher a second time.
+        await app.im.stop()
+        app.commerce.gate.sessions.close()
+        app.commerce.gate.passwords.close()
+        app.verify.pictures.close()
+        await app.foundation.stop()
+        await sandbox.stop()
