@@ -13,7 +13,7 @@ from octshop_rt.core.auth.model import Buyer, Right, ShopStaff
 from octshop_rt.core.bus import LocalBus, Notice, notices
 from octshop_rt.core.clock import DAY, TestClock
 from octshop_rt.core.crypto import Secrets
-from octshop_rt.core.errors import DomainError
+from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
@@ -100,8 +100,15 @@ class House:
     async def redeem(
         self, text: str, *, by: ShopStaff = CLERK, node: Node | None = None, request_id: str = "", **wish: object
     ) -> Redemption:
+        """As a client does: an answer that says "retry" is asked again with the same request id."""
         whole: dict[str, object] = {"uses": 1, "text": text, "request_id": request_id or self.request_id()} | wish
-        return await (node or self.node).redeemer.redeem(by, Wish(**whole))  # pyright: ignore[reportArgumentType]
+        asked = Wish(**whole)  # pyright: ignore[reportArgumentType]
+        for _ in range(5):
+            try:
+                return await (node or self.node).redeemer.redeem(by, asked)
+            except (Busy, UnknownOutcome):
+                continue
+        raise Busy
 
     async def fresh(self, voucher: Voucher) -> Voucher:
         found = await store.by_id(self.db, voucher.id)
