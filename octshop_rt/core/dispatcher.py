@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -13,7 +14,7 @@ import structlog
 from octshop_rt.core import outbox
 from octshop_rt.core.bus import Bus
 from octshop_rt.core.clock import SECOND, Clock
-from octshop_rt.core.mongo import Database, Transaction
+from octshop_rt.core.mongo import Database, Doc, Transaction
 from octshop_rt.core.outbox import Event, OutboxRow
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,29 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     together: bool = False
 
 
+class Lane:
+    """Events that are claimed together: those of quick effects, and those whose jobs may wait for the outside."""
+
+    def __init__(self, types: Doc, *, batch: int, batches: int) -> None:
+        self.types = types
+        self.batch = batch
+        self.room = asyncio.Semaphore(batches)
+        self.wake = asyncio.Event()
+        self.working: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run one batch in the room already taken for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.working.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.working.discard(task)
+        self.room.release()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.warning("batch given up, its leases will lapse", fault=repr(fault))
+
+
 class LapsedLease(Exception):
     """This worker slept past its lease, or the effect is there already: leave the transaction."""
 
@@ -51,9 +75,15 @@ class Dispatcher:
     """
 
     BATCH = 128
-    LEASE_MS = 60 * SECOND
+    BATCHES = 2
+    JOB_BATCH = 8
+    JOB_BATCHES = 8
+    # Short, so that a killed worker's events are taken over while the buyer still looks; renewed while we live.
+    LEASE_MS = 8 * SECOND
+    RENEW_SECONDS = 2.0
     JOB_SECONDS = 45
     POLL_SECONDS = 1.0
+    STOP_SECONDS = 5
     MOST_TRIES = 12
     BACKOFF_MS = (1 * SECOND, 300 * SECOND)
 
@@ -76,64 +106,91 @@ class Dispatcher:
             self._of.setdefault(one.event.__name__, []).append(one)
             self._shape[one.event.__name__] = one.event
         self._claims = itertools.count(1)
-        self._wake = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        slow = sorted({one.event.__name__ for one in subscriptions if one.kind == "job"})
+        self._lanes = (
+            Lane({"$nin": slow}, batch=self.BATCH, batches=self.BATCHES),
+            Lane({"$in": slow}, batch=self.JOB_BATCH, batches=self.JOB_BATCHES),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def wake(self) -> None:
         """Look for work now, here and on the other nodes."""
-        self._wake.set()
-        if self._loop is not None:
-            self._loop.get_loop().create_task(self._bus.publish(WAKE, b""))
+        self._wake_here()
+        if self._tasks:
+            self._tasks[0].get_loop().create_task(self._bus.publish(WAKE, b""))
 
     async def start(self) -> None:
         """Begin to deliver."""
         self._db.on_events(self.wake)
-        self._forget_bus = self._bus.subscribe(WAKE, lambda _channel, _payload: self._wake.set())
-        self._loop = asyncio.get_running_loop().create_task(self._deliver(), name="dispatcher")
+        self._forget_bus = self._bus.subscribe(WAKE, lambda _channel, _payload: self._wake_here())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._deliver(lane), name="dispatcher") for lane in self._lanes]
+        self._tasks.append(loop.create_task(self._renew(), name="dispatcher leases"))
 
     async def stop(self) -> None:
-        """Finish the batch at hand, give the rest back."""
+        """Finish what is at hand, at most five seconds; give the rest back."""
+        if not self._tasks:
+            return
         self._stopping = True
-        self._wake.set()
-        if self._loop is not None:
-            await self._loop
-            self._forget_bus()
-            await outbox.release(self._db, self._owner)
+        self._wake_here()
+        self._forget_bus()
+        await asyncio.wait(self._tasks[:-1])
+        working = {task for lane in self._lanes for task in lane.working}
+        if working:
+            _, late = await asyncio.wait(working, timeout=self.STOP_SECONDS)
+            for task in late:
+                task.cancel()
+        self._tasks[-1].cancel()
+        await asyncio.wait({self._tasks[-1], *working})
+        await outbox.release(self._db, self._owner)
 
     async def drain(self) -> int:
         """Deliver all that is due now, including what the deliveries write; how many rows were handled."""
         handled = 0
-        while rows := await self._claim():
+        while rows := [row for lane in self._lanes for row in await self._claim(lane)]:
             await self._handle(rows)
             handled += len(rows)
         return handled
 
-    async def _deliver(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                rows = await self._claim()
-                if rows:
-                    await self._handle(rows)
-                    continue
-            except Exception as fault:  # noqa: BLE001  (the loop must outlive any fault; it is logged and tried again)
-                log.warning("dispatcher round failed", fault=repr(fault))
-                rows = []
-            try:
-                async with asyncio.timeout(self.POLL_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+    def _wake_here(self) -> None:
+        for lane in self._lanes:
+            lane.wake.set()
 
-    async def _claim(self) -> list[OutboxRow]:
+    async def _deliver(self, lane: Lane) -> None:
+        while not self._stopping:
+            await lane.room.acquire()
+            lane.wake.clear()
+            try:
+                rows = await self._claim(lane)
+            except Exception as fault:  # noqa: BLE001  (the loop must outlive any fault; it is logged and tried again)
+                log.warning("claim failed", fault=repr(fault))
+                rows = []
+            if rows:
+                lane.begin(self._handle(rows))
+                continue
+            lane.room.release()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.POLL_SECONDS):
+                    await lane.wake.wait()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.RENEW_SECONDS)
+            try:
+                await outbox.renew(self._db, self._owner, until=self._clock.now() + self.LEASE_MS)
+            except Exception as fault:  # noqa: BLE001  (the next beat tries again; a lost lease is fenced anyway)
+                log.warning("leases not renewed", fault=repr(fault))
+
+    async def _claim(self, lane: Lane) -> list[OutboxRow]:
         return await outbox.take(
             self._db,
+            types=lane.types,
             now=self._clock.now(),
             owner=self._owner,
             claim=f"{self._owner}:{next(self._claims)}",
             lease_ms=self.LEASE_MS,
-            most=self.BATCH,
+            most=lane.batch,
         )
 
     async def _handle(self, rows: Sequence[OutboxRow]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from octshop_rt.core.clock import DAY, Clock, Millis, as_datetime
 from octshop_rt.core.ids import Ids
-from octshop_rt.core.mongo import Collection, Database, Place, Transaction, index
+from octshop_rt.core.mongo import Collection, Database, Doc, Place, Transaction, index
 from octshop_rt.core.statemachine import Life
 
 
@@ -85,12 +85,14 @@ class Outbox:
         return row.id
 
 
-async def take(db: Database, *, now: Millis, owner: str, claim: str, lease_ms: int, most: int) -> list[OutboxRow]:
-    """Take up to `most` due rows nobody holds, oldest due first. A row another worker takes meanwhile is left out.
+async def take(
+    db: Database, *, types: Doc, now: Millis, owner: str, claim: str, lease_ms: int, most: int
+) -> list[OutboxRow]:
+    """Take up to `most` due rows of `types` nobody holds, oldest due first; rows taken by others meanwhile are left out.
 
     `claim` must be new each time: a worker that wakes up late holds an older one and matches nothing.
     """
-    free = {"state": "waiting", "due_at": {"$lte": now}, "lease_until": {"$lte": now}}
+    free = {"state": "waiting", "due_at": {"$lte": now}, "lease_until": {"$lte": now}, "type": types}
     rows = await ROWS.many(db, free, sort=[("due_at", 1)], limit=most)
     if not rows:
         return []
@@ -144,6 +146,11 @@ async def put_back(db: Database, row: OutboxRow, *, due_at: Millis, error: str) 
             "$inc": {"tries": 1},
         },
     )
+
+
+async def renew(db: Database, owner: str, *, until: Millis) -> None:
+    """Hold on to what `owner` is still working on. What another has taken meanwhile carries that one's name."""
+    await ROWS.update_many(db, {"owner": owner, "state": "waiting"}, {"$max": {"lease_until": until}})
 
 
 async def release(db: Database, owner: str) -> None:

@@ -49,6 +49,8 @@ def dispatcher(db: Database, clock: Clock, *subscriptions: Subscription, owner: 
     return Dispatcher(db, clock, LocalBus(), subscriptions, owner=owner)
 
 
+ALL = {"$nin": []}
+
 COUNT = Subscription(event=Counted, name="test.count", run=count)
 TOGETHER = Subscription(event=Counted, name="test.count", run=count, together=True)
 
@@ -98,7 +100,10 @@ async def test_many_dispatchers_never_double_an_effect(
 async def test_a_killed_dispatcher_loses_nothing(db: Database, clock: TestClock, outbox: Outbox) -> None:
     await emit(db, outbox, 1, 2)
     # It claims and dies: nobody gives the rows back.
-    assert len(await rows.take(db, now=clock.now(), owner="dead", claim="dead:1", lease_ms=60_000, most=10)) == 2
+    assert (
+        len(await rows.take(db, types=ALL, now=clock.now(), owner="dead", claim="dead:1", lease_ms=60_000, most=10))
+        == 2
+    )
     assert await dispatcher(db, clock, COUNT).drain() == 0
     clock.advance(60_000)
     assert await dispatcher(db, clock, COUNT).drain() == 2
@@ -114,7 +119,9 @@ async def test_a_paused_dispatcher_cannot_act_on_a_lapsed_lease(db: Database, cl
         await count(tx, event)
 
     slow = dispatcher(db, clock, Subscription(event=Counted, name="test.count", run=sleepy), owner="slow")
-    taken = await slow._claim()
+    taken = await rows.take(
+        db, types=ALL, now=clock.now(), owner="slow", claim="slow:1", lease_ms=Dispatcher.LEASE_MS, most=10
+    )
     assert len(taken) == 1
 
     async def resume() -> None:
@@ -129,6 +136,62 @@ async def test_a_paused_dispatcher_cannot_act_on_a_lapsed_lease(db: Database, cl
     awake.set()
     await pause
     assert await effects(db) == {"1": 1}
+
+
+async def test_a_long_job_keeps_its_lease(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that outlives a lease is not given to somebody else while its worker lives."""
+    monkeypatch.setattr(Dispatcher, "LEASE_MS", 300)
+    monkeypatch.setattr(Dispatcher, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(Dispatcher, "POLL_SECONDS", 0.05)
+    clock, calls = Clock(), 0
+
+    async def slow(event: Counted) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(1)
+
+    job = Subscription(event=Counted, name="test.slow", run=slow, kind="job")
+    workers = [Dispatcher(db, clock, LocalBus(), [job], owner=name) for name in ("one", "two")]
+    await emit(db, Outbox(clock, Ids(clock)), 1)
+    for worker in workers:
+        await worker.start()
+    await asyncio.sleep(1.5)
+    for worker in workers:
+        await worker.stop()
+    assert calls == 1
+
+
+async def test_a_slow_job_does_not_hold_up_effects(db: Database) -> None:
+    clock, done, end = Clock(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Event, frozen=True, kw_only=True):
+        pass
+
+    async def wait(event: Slow) -> None:
+        await end.wait()
+
+    async def effect(tx: Transaction, event: Counted) -> None:
+        done.set()
+
+    box = Outbox(clock, Ids(clock))
+    worker = Dispatcher(
+        db,
+        clock,
+        LocalBus(),
+        [
+            Subscription(event=Slow, name="test.slow", run=wait, kind="job"),
+            Subscription(event=Counted, name="test.effect", run=effect),
+        ],
+        owner="one",
+    )
+    await db.transact(lambda tx: box.write(tx, Slow()))
+    await worker.start()
+    await asyncio.sleep(0.3)
+    await emit(db, box, 1)
+    async with asyncio.timeout(0.8):
+        await done.wait()
+    end.set()
+    await worker.stop()
 
 
 async def test_poison_is_parked_and_the_others_go_on(db: Database, clock: TestClock, outbox: Outbox) -> None:
