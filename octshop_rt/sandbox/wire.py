@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from octshop_rt.core.clock import SHANGHAI, Millis, as_datetime, from_datetime
+from octshop_rt.core.money import Fen
 from octshop_rt.sandbox.model import RefundRow, Trade
 from octshop_rt.sandbox.refusals import param_error
 
@@ -141,7 +142,7 @@ _STATE_WORDS = {
 }
 
 
-def transaction(trade: Trade, extra_fen: int = 0) -> dict[str, Any]:
+def transaction(trade: Trade, extra_fen: Fen = 0) -> dict[str, Any]:
     """The query answer and the plaintext of a payment notice. Fields beyond ids and state are absent while unpaid."""
     answer: dict[str, Any] = {
         "appid": trade.appid,

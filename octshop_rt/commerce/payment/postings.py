@@ -8,6 +8,7 @@ from octshop_rt.commerce.ledger import postings
 from octshop_rt.commerce.ledger.model import Posting
 from octshop_rt.commerce.payment.model import Attempt, Payment, Refund
 from octshop_rt.core.clock import Millis
+from octshop_rt.core.money import Fen
 from octshop_rt.events import PaymentPart
 
 
@@ -35,7 +36,7 @@ def surplus(payment: Payment, attempt: Attempt, owner: str, at: Millis) -> Posti
     )
 
 
-def mismatch(payment: Payment, attempt: Attempt, owner: str, paid_fen: int, at: Millis) -> Posting:
+def mismatch(payment: Payment, attempt: Attempt, owner: str, paid_fen: Fen, at: Millis) -> Posting:
     """The channel owes us a sum nobody asked for: suspense."""
     return postings.mismatch_received(
         attempt_id=attempt.id,
