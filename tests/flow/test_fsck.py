@@ -93,6 +93,7 @@ async def test_what_is_under_way_is_no_violation(one_node: House, kind: str):
     from octshop_rt.core import outbox
 
     await purchase(one_node)
+    assert await one_node.findings() == []
     db = one_node.nodes[0].foundation.db
     if kind == "OrderPaid":
         await vouchers.VOUCHERS.delete(db, {})
