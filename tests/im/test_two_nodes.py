@@ -99,6 +99,22 @@ async def test_both_nodes_write_one_conversation_without_gaps(nodes: tuple[Node,
     await asyncio.gather(buyer.close(), agent.close(), watcher.close())
 
 
+async def test_a_burst_that_clashes_keeps_each_senders_order(nodes: tuple[Node, Node], db: Database):
+    buyer = await enter(nodes[0], "buyer-1")
+    agent = await enter(nodes[1], "agent-1", staff=True)
+    c = await buyer.open("S1")
+    for _ in range(4):
+        mine, theirs = await asyncio.gather(
+            asyncio.gather(*(buyer.say(c, f"{n}") for n in range(60))),
+            asyncio.gather(*(agent.say(c, f"{n}") for n in range(60))),
+        )
+        for answers in (mine, theirs):
+            assert [answer["s"] for answer in answers] == sorted(answer["s"] for answer in answers)
+    assert sum(node.im.conversations.appender.clashes for node in nodes) > 0
+    assert await store.tail(db, c) == 480
+    await asyncio.gather(buyer.close(), agent.close())
+
+
 async def test_one_message_fifty_times_through_two_nodes_and_devices(nodes: tuple[Node, Node], db: Database):
     devices = [await enter(nodes[n % 2], "buyer-1") for n in range(4)]
     c = await devices[0].open("S1")
@@ -203,5 +219,9 @@ async def test_redis_gone_changes_nothing_but_time(db: Database, town: Town, red
         assert await agent.sees(c, 1, seconds=5) == ["hi"]
         await agent.say(c, "hello")
         await buyer.until(lambda: 2 in buyer.log.get(c, {}), 5)
+        for turn in range(3):  # in turn and too fast for the net: each finds the tail moved by the other
+            for client in (buyer, agent):
+                answers = await asyncio.gather(*(client.say(c, "x") for _ in range(5)))
+                assert max(answer["s"] for answer in answers) == 7 + turn * 10 + (5 if client is agent else 0)
         await asyncio.gather(buyer.close(), agent.close())
     await asyncio.gather(*(bus.stop() for bus in buses), *(client.close() for client in clients))
