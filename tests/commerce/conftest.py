@@ -23,10 +23,11 @@ from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import TestClock
 from octshop_rt.core.dispatcher import Dispatcher, Subscription
+from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
-from octshop_rt.core.mongo import Database
-from octshop_rt.core.outbox import ROWS, Outbox
+from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.core.outbox import ROWS, Event, Outbox
 from octshop_rt.events import OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
 
 
@@ -173,8 +174,20 @@ class Mall:
     async def tell(self, *events: PaymentSucceeded | VoucherUsed | OrderUnpaid) -> None:
         """Write events as their domains would, and deliver all that is due."""
         for event in events:
-            await self.db.transact(lambda tx, event=event: self.outbox.write(tx, event))
+            await self.write(event)
         await self.dispatcher.drain()
+
+    async def write(self, event: Event) -> None:
+        """Into the outbox once, however busy the machine is: its own id makes the retry safe."""
+        event_id = self.ids.new("E")
+        while True:
+            try:
+                await self.db.transact(lambda tx: self.outbox.write(tx, event, event_id=event_id))
+            except DuplicateKey:
+                return
+            except (Busy, UnknownOutcome):
+                continue
+            return
 
     async def settle(self) -> None:
         """Deliver what was put back too; orders' own deadlines stay out of reach."""

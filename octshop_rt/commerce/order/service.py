@@ -201,13 +201,12 @@ class OrderService:
         self, buyer: Buyer, quoted: Quote, basket: rules.Basket, memo: str, request_id: str, print_: str
     ) -> tuple[tuple[Order, ...], OrderGroup]:
         parts = [part.part for part in quoted.parts]
-        own_shops, masked, unpaid, *each = await asyncio.gather(
+        own_shops, masked, unpaid = await asyncio.gather(
             self._works_at(buyer.person_id),
             self._masked(buyer.person_id),
             store.count_unpaid(self._db, buyer.person_id),
-            *(self._shops.policy(shop_id) for shop_id in parts),
         )
-        policies = dict(zip(parts, each, strict=True))
+        policies = {shop_id: await self._shops.policy(shop_id) for shop_id in parts}
         if not own_shops.isdisjoint(parts):
             raise OwnShop
         if unpaid + len(parts) > min(policy.unpaid_orders_max for policy in policies.values()):
