@@ -27,6 +27,7 @@ SCHEME = "WECHATPAY2-SHA256-RSA2048"
 CLOCK_TOLERANCE_MS = 5 * MINUTE
 PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 
+_STAMP = re.compile(r"[0-9]{1,12}")
 _PAIR = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -47,7 +48,7 @@ class Door:
         if fields.get("serial_no") != self.merchant.serial_no:
             raise sign_error("serial_no")
         stamp = fields.get("timestamp", "")
-        if not stamp.isdecimal() or abs(int(stamp) * 1000 - now) > CLOCK_TOLERANCE_MS:
+        if not _STAMP.fullmatch(stamp) or abs(int(stamp) * 1000 - now) > CLOCK_TOLERANCE_MS:
             raise sign_error("timestamp")
         head = f"{method}\n{path_and_query}\n{stamp}\n{fields.get('nonce_str', '')}\n".encode()
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from octshop_rt.commerce.payment import checks as payment_checks
 from octshop_rt.commerce.payment import store
-from octshop_rt.commerce.payment.model import AlreadyPaid, AttemptState, NoticeState, PaymentState
+from octshop_rt.commerce.payment.model import AlreadyPaid, AttemptState, NoticeState, PaymentState, TimeIsUp
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.events import OrderClosed, PaymentSucceeded, RefundSucceeded
 from tests.payment.conftest import House
@@ -200,6 +200,12 @@ async def test_the_same_request_is_the_same_payment(house: House) -> None:
     changed = house.wish(amount_fen=1281, request_id=wish.request_id)
     with pytest.raises(RequestConflict):
         await house.payments.open(changed)
+
+
+async def test_what_had_to_be_paid_before_now_is_not_opened(house: House) -> None:
+    with pytest.raises(TimeIsUp):
+        await house.open(expires_at=house.clock.now())
+    assert house.sandbox.bank.trades == {}
 
 
 async def test_asking_again_for_the_same_parts_shows_the_same_code(house: House) -> None:

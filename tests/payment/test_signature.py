@@ -83,6 +83,8 @@ def test_what_is_not_proven(keys: Path) -> None:
     prover.check(good, b"x", now=NOW + 299_000)
     bad = [
         {"Wechatpay-Timestamp": "soon"},
+        {"Wechatpay-Timestamp": "1" * 5_000},  # int() itself would refuse this one, with a fault of its own
+        {"Wechatpay-Nonce": "\udc80"},
         {"Wechatpay-Timestamp": f"{int(STAMP) - 301}"},
         {"Wechatpay-Nonce": "M"},
         {"Wechatpay-Signature": ""},

@@ -283,6 +283,15 @@ class AlreadyPaid(DomainError):
     en = "This has already been paid; do not pay again"
 
 
+class TimeIsUp(DomainError):
+    """Whatever was to be paid had to be paid before now."""
+
+    code = "payment.time_is_up"
+    status = 409
+    zh = "付款时间已过,请重新下单"
+    en = "The time to pay is over; please order again"
+
+
 class ChannelRefused(DomainError):
     """The channel will not take this payment; another try may use another way."""
 

@@ -118,7 +118,8 @@ class Resolver:
             if isinstance(answer, Waiting) and attempt.state is not AttemptState.PENDING_USER:
                 await self._settlement.move(attempt.id, AttemptState.PENDING_USER, by=by)
             return
-        if attempt.code_url is None and self._stalled(attempt):
+        payment = await self._payment(attempt.payment_id)
+        if attempt.code_url is None and self._stalled(attempt) and self._clock.now() < payment.expires_at:
             # The order call was lost: the same number with the same content gives a fresh code for the same trade.
             await self._heard(attempt, await self._accounts.of(attempt.account_id).order(await self._ask_of(attempt)))
 

@@ -15,6 +15,7 @@ from octshop_rt.commerce.payment.model import (
     Payment,
     PaymentState,
     PayView,
+    TimeIsUp,
     Wish,
 )
 from octshop_rt.commerce.payment.resolve import Resolver
@@ -53,13 +54,15 @@ class PaymentService:
 
         The same request again, or the same parts asked for by the same opener while the first is still unpaid, is the
         same payment. Other unpaid payments for any of the subjects are closed at the channel first. AlreadyPaid,
-        ChannelRefused, RequestConflict. State `unknown` in the answer: ask again with `refresh`.
+        ChannelRefused, RequestConflict, TimeIsUp. State `unknown` in the answer: ask again with `refresh`.
         """
         known = await store.request(self._db, _request_key(wish))
         if known is not None:
             if known.fingerprint != fingerprint(wish):
                 raise RequestConflict
             return await self._resume(known.payment_id)
+        if self._clock.now() >= wish.expires_at:
+            raise TimeIsUp
         subjects = [part.subject for part in wish.parts]
         if await store.paid_by_others(self._db, subjects):
             raise AlreadyPaid
