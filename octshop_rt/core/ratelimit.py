@@ -30,8 +30,11 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 class Limiter(Protocol):
     """Two real ones: LocalLimiter and RedisLimiter."""
 
-    async def take(self, quota: Quota, key: str) -> int:
-        """0 if one more is within the quota of `key` (it is counted), else in how many ms it will be (it is not)."""
+    async def take(self, quota: Quota, key: str, *, count: bool = True) -> int:
+        """0 if one more is within the quota of `key`, else in how many ms it will be.
+
+        What is within is counted, what is not is not; with `count` false this only looks.
+        """
         ...
 
 
@@ -43,13 +46,15 @@ class LocalLimiter:
         self._most_keys = most_keys
         self._full_at: dict[tuple[str, str], int] = {}
 
-    async def take(self, quota: Quota, key: str) -> int:
+    async def take(self, quota: Quota, key: str, *, count: bool = True) -> int:
         """See Limiter."""
         now_us = self._clock.now() * 1000
         full_at = max(self._full_at.get((quota.name, key), now_us), now_us) + quota.step_us
         over_us = full_at - now_us - quota.per_ms * 1000
         if over_us > 0:
             return -(-over_us // 1000)
+        if not count:
+            return 0
         if len(self._full_at) >= self._most_keys:
             self._sweep(now_us)
         self._full_at[quota.name, key] = full_at
@@ -75,6 +80,7 @@ if full_at < now_us then full_at = now_us end
 full_at = full_at + step
 local over = full_at - now_us - window
 if over > 0 then return math.ceil(over / 1000) end
+if ARGV[3] == '0' then return 0 end
 redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now_us) / 1000) + 1)
 return 0
 """
@@ -89,13 +95,13 @@ class RedisLimiter:
         self._prefix = prefix
         self._local = LocalLimiter(clock)
 
-    async def take(self, quota: Quota, key: str) -> int:
+    async def take(self, quota: Quota, key: str, *, count: bool = True) -> int:
         """See Limiter."""
         try:
             answer = await self._gcra(
-                keys=[f"{self._prefix}:{quota.name}:{key}"], args=[quota.step_us, quota.per_ms * 1000]
+                keys=[f"{self._prefix}:{quota.name}:{key}"], args=[quota.step_us, quota.per_ms * 1000, int(count)]
             )
         except (RedisError, OSError, TimeoutError) as fault:
             log.warning("redis limiter away, limiting locally", fault=repr(fault))
-            return await self._local.take(quota, key)
+            return await self._local.take(quota, key, count=count)
         return int(answer)

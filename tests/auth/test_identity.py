@@ -212,6 +212,11 @@ async def test_one_network_cannot_try_many_accounts(settled: Town) -> None:
     assert (await settled.login("buyer", phone=STRANGER, code="000000", ip="203.0.114.1"))[0] == 401
 
 
+async def test_many_people_may_share_an_address(settled: Town) -> None:
+    statuses = {(await settled.login("buyer", phone=BUYER_PHONE, password=PASSWORD))[0] for _ in range(40)}
+    assert statuses == {200}
+
+
 @pytest.mark.parametrize("proof", [{}, {"password": PASSWORD, "code": "000000"}])
 async def test_exactly_one_proof(settled: Town, proof: dict[str, str]) -> None:
     status, body, _ = await settled.login("buyer", phone=BUYER_PHONE, **proof)

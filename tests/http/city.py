@@ -30,7 +30,7 @@ from octshop_rt.core.auth.model import (
 )
 from octshop_rt.core.auth.sessions import OpenedSession, Sessions
 from octshop_rt.core.bus import LocalBus
-from octshop_rt.core.clock import Clock
+from octshop_rt.core.clock import Clock, TestClock
 from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.http.routes import Call, Limit, Raw, Route
 from octshop_rt.core.http.server import build_app, runner
@@ -202,9 +202,14 @@ class City:
 
 @asynccontextmanager
 async def running(
-    db: Database, *, http: HttpSettings | None = None, extra: Sequence[Route] = (), mode: Any = "test"
+    db: Database,
+    *,
+    http: HttpSettings | None = None,
+    extra: Sequence[Route] = (),
+    mode: Any = "test",
+    still: bool = False,
 ) -> AsyncGenerator[City]:
-    """Serve the town on a free port."""
+    """Serve the town on a free port. With `still` no time passes for limits, however slow the machine is."""
     clock = Clock()
     ids = Ids(clock)
     bus = LocalBus()
@@ -215,7 +220,7 @@ async def running(
         [*town.routes(), *extra],
         sessions=sessions,
         settings=Settings(mode=mode, http=http or HttpSettings(public_url="http://shop.test")),
-        limiter=LocalLimiter(clock),
+        limiter=LocalLimiter(TestClock() if still else clock),
         tasks=tasks,
         ids=ids,
     )

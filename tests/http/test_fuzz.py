@@ -33,7 +33,7 @@ SEED = "20261122"
 
 @pytest.fixture
 async def world(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async def take(self: Any, quota: Any, key: str) -> int:
+    async def take(self: Any, quota: Any, key: str, *, count: bool = True) -> int:
         return 0
 
     monkeypatch.setattr(ratelimit.LocalLimiter, "take", take)

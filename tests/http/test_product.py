@@ -24,7 +24,7 @@ COOKIES = {Audience.BUYER: "oct_buyer", Audience.STAFF: "oct_staff", Audience.PL
 
 @pytest.fixture
 async def world(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async def take(self: Any, quota: Any, key: str) -> int:
+    async def take(self: Any, quota: Any, key: str, *, count: bool = True) -> int:
         return 0
 
     monkeypatch.setattr(ratelimit.LocalLimiter, "take", take)

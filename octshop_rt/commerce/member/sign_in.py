@@ -73,10 +73,14 @@ class SignIn:
         """Sign in. WrongCredentials for everything that is not right, TooManyTries while slowed down."""
         proof.check()
         await self._throttle.enter(audience, device.ip)
-        if proof.code is not None:
-            row = await self._by_code(audience, phone, proof.code)
-        else:
-            row = await self._by_password(audience, phone, proof.password or "", device.id)
+        try:
+            if proof.code is not None:
+                row = await self._by_code(audience, phone, proof.code)
+            else:
+                row = await self._by_password(audience, phone, proof.password or "", device.id)
+        except WrongCredentials:
+            await self._throttle.missed(audience, device.ip)
+            raise
         return Entered(person=row, opened=await self._sessions.open(audience, row.id, device))
 
     async def change_password(self, who: Buyer | Staff | Admin, audience: Audience, new: str, proof: Proof) -> None:

@@ -141,6 +141,11 @@ class Sessions:
             return None
         return known.who
 
+    def remembers(self, token: str) -> bool:
+        """Whether resolving `token` needs no read: what is not remembered may be a guess and should be rationed."""
+        known = self._known.get(tokens.token_hash(token))
+        return known is not None and known.until > self._clock.now()
+
     async def by_session(self, session_id: str) -> SignedIn | None:
         """Who this living session belongs to now, read from the truth: for sockets that re-check."""
         session = await store.by_id(self._db, session_id)

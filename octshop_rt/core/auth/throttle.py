@@ -33,11 +33,17 @@ class LoginThrottle:
         self._limiter = limiter
 
     async def enter(self, audience: Audience, ip: str) -> None:
-        """Call before anything of a sign-in is looked at. TooManyTries for this /24 (IPv6: /56) or for all."""
-        for quota, key in ((PER_NETWORK, f"{audience}:{network(ip)}"), (GLOBAL, str(audience))):
-            after_ms = await self._limiter.take(quota, key)
+        """Call before anything of a sign-in is looked at. TooManyTries after many wrong ones from this /24 (IPv6: /56),
+        or when all the world signs in at once. Right ones cost a network nothing: many people share an address.
+        """
+        for quota, key, count in ((PER_NETWORK, f"{audience}:{network(ip)}", False), (GLOBAL, str(audience), True)):
+            after_ms = await self._limiter.take(quota, key, count=count)
             if after_ms:
                 raise TooManyTries(after_ms=after_ms)
+
+    async def missed(self, audience: Audience, ip: str) -> None:
+        """Count a wrong sign-in, of whatever kind, against its network."""
+        await self._limiter.take(PER_NETWORK, f"{audience}:{network(ip)}")
 
     async def before_password(self, audience: Audience, account: str, device_id: str | None) -> str:
         """The counter's key; TooManyTries while its wait lasts. `device_id` only if the person has used it before."""

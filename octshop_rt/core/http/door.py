@@ -17,6 +17,7 @@ from octshop_rt.core.auth.model import (
     ForeignOrigin,
     NotSignedIn,
     Principal,
+    SignedIn,
     Staff,
 )
 from octshop_rt.core.auth.sessions import Sessions
@@ -139,12 +140,12 @@ class Door:
             scheme, _, token = header.partition(" ")
             found = None
             if scheme.lower() == "bearer":
-                found = await doors.sessions.resolve(audience, token.strip(), bearer=True)
+                found = await self._resolve(request, token.strip(), bearer=True)
             if found is None:
                 raise NotSignedIn
             return found, token.strip()
         token = request.cookies.get(doors.cookie(audience), "")
-        found = await doors.sessions.resolve(audience, token, bearer=False) if token else None
+        found = await self._resolve(request, token, bearer=False) if token else None
         if found is None:
             raise NotSignedIn
         if self._route.mutating:
@@ -153,6 +154,15 @@ class Door:
             if not tokens.csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
                 raise CsrfRefused
         return found, token
+
+    async def _resolve(self, request: web.Request, token: str, *, bearer: bool) -> SignedIn | None:
+        """Tokens we do not remember cost a read: each address may make so many of them and no more."""
+        doors = self._doors
+        if not doors.sessions.remembers(token):
+            after_ms = await doors.limiter.take(doors.nobody, f"token {request[IP]}")
+            if after_ms:
+                raise RateLimited(after_ms=after_ms)
+        return await doors.sessions.resolve(self._route.permission.audience, token, bearer=bearer)
 
     def _at_shop(self, request: web.Request, who: Principal) -> Principal:
         """Staff as staff of the shop in the path. No grant there looks like no such shop."""
