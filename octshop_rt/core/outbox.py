@@ -88,7 +88,7 @@ class Outbox:
 async def take(
     db: Database, *, types: Doc, now: Millis, owner: str, claim: str, lease_ms: int, most: int
 ) -> list[OutboxRow]:
-    """Take up to `most` due rows of `types` nobody holds, oldest due first; rows taken by others meanwhile are left out.
+    """Take up to `most` due rows of `types` nobody holds, oldest due first, without those others take meanwhile.
 
     `claim` must be new each time: a worker that wakes up late holds an older one and matches nothing.
     """
