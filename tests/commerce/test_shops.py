@@ -40,6 +40,7 @@ async def test_lists_come_in_pages_and_leave_out_whom_they_must(mall: Mall) -> N
     for number in range(PAGE + 3):
         mall.clock.advance(1)
         shops.append(await mall.open_shop(f"店{number}"))
+    mall.clock.advance(1)
     hidden = await mall.open_shop("未认证", certified=False)
     await mall.shops.set_open(shops[0].id, is_open=False)
     here = point(120.0, 30.0)
