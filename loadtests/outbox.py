@@ -1,6 +1,6 @@
 """How fast the outbox is: commit to effect when idle, and a backlog drained, beside the bare driver doing the writes.
 
-Run: `python -m loadtests.outbox [--events 20000]` with OCTSHOP_TEST_MONGO_URI set, or it starts a private mongod.
+Run: `python loadtests/outbox.py [--events 20000]` with OCTSHOP_TEST_MONGO_URI set, or it starts a private mongod.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ import argparse
 import asyncio
 import os
 import statistics
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import msgspec
 from rich.console import Console
