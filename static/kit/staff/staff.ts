@@ -5,7 +5,7 @@ import type { Grant, TillRef } from '@kit/api/types'
 
 export const session = staffSession()
 export const api = session.api
-export const personName = computed(() => session.me.value?.person.nickname ?? session.me.value?.person.name ?? '')
+export const personName = computed(() => session.me.value?.person.nickname ?? '')
 
 /** All of a person's grants at one shop, added up. */
 export interface Post {
@@ -22,7 +22,7 @@ export interface Post {
 export function postsOf(grants: readonly Grant[], right: string): Post[] {
   const posts = new Map<string, Post>()
   for (const grant of grants) {
-    if (!grant.rights.includes(right)) continue
+    if (!grant.rights.some((held) => held === right)) continue
     const post = posts.get(grant.shop_id) ?? {
       merchant_id: grant.merchant_id,
       shop_id: grant.shop_id,
