@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 
 class Presence:
     """Links of this node by person and device. Other nodes learn of an arrival over the bus (see routing)."""
@@ -34,10 +32,3 @@ class Presence:
     def count(self, person_id: str) -> int:
         """How many links the person has here."""
         return len(self._of.get(person_id, ()))
-
-    def online(self, person_id: str) -> bool:
-        """Whether the person is connected here."""
-        return person_id in self._of
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._of))

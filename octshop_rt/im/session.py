@@ -28,6 +28,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     hello_ms: int = 5_000
     heartbeat_s: int = 25
+    grace_ms: int = 8_000  # silence allowed beyond two heartbeats
     window: int = 32
     frame_bytes: int = 65_536
     hello_bytes: int = 4_096
@@ -266,7 +267,7 @@ class Session:
 
         Any frame counts as life; two missed heartbeats and a little are death.
         """
-        if now - self.heard_at > (2 * self._policy.heartbeat_s + 8) * 1000:
+        if now - self.heard_at > 2 * self._policy.heartbeat_s * 1000 + self._policy.grace_ms:
             raise Closing(Close.IDLE)
         late = {c: s for c, (s, since) in self._unacked.items() if now - since > self._policy.unacked_ms}
         for c in late:

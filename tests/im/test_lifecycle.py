@@ -40,7 +40,7 @@ def policy(**changes) -> Policy:
 
 
 async def test_the_heartbeat_counts_entries_and_silence_ends(db: Database, town: Town):
-    async with running(db, town, policy=policy(heartbeat_s=1)) as node:
+    async with running(db, town, policy=policy(heartbeat_s=1, grace_ms=500)) as node:
         buyer = await enter(node, "buyer-1")
         agent = await enter(node, "agent-1", staff=True)
         c = await buyer.open("S1")
@@ -233,7 +233,12 @@ async def test_mutated_frames_never_hurt_the_node(node: Node):
     await alive.close()
 
 
-async def test_raw_sockets_that_break_the_protocol_or_say_nothing(node: Node):
+async def test_raw_sockets_that_break_the_protocol_or_say_nothing(db: Database, town: Town):
+    async with running(db, town, policy=policy(hello_ms=1_000)) as node:
+        await hostile_sockets(node)
+
+
+async def hostile_sockets(node: Node) -> None:
     async def talk(after_upgrade: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
         writer.write(

@@ -18,6 +18,7 @@ from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.metrics import Metrics
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation import rules
@@ -66,6 +67,7 @@ class ImServer:
         node: str,
         policy: Policy | None = None,
         mesh: Mesh | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -89,6 +91,8 @@ class ImServer:
         self._draining = False
         self._background: set[asyncio.Task[None]] = set()
         self._undo: list[Unsubscribe] = []
+        if metrics is not None:
+            self._show(metrics)
 
     @property
     def connections(self) -> int:
@@ -131,6 +135,14 @@ class ImServer:
         await asyncio.gather(*(socket.close(Close.GOING_AWAY) for socket in list(self._sockets.values())))
         if self._background:
             await asyncio.wait(set(self._background), timeout=3)
+
+    def _show(self, metrics: Metrics) -> None:
+        appender, net = self.conversations.appender, self.conversations.net
+        metrics.gauge("im_connections", "Greeted sockets", lambda: len(self._sockets))
+        metrics.gauge("im_slow", "Sockets that are owed entries", lambda: len(self._owing))
+        metrics.gauge("im_waiting", "Messages not yet settled", lambda: appender.waiting)
+        metrics.gauge("im_clashes", "Numbers another node took first, since the start", lambda: appender.clashes)
+        metrics.gauge("im_caught", "Entries the bus had lost and the log gave, since the start", lambda: net.caught)
 
     # --- one connection -----------------------------------------------------------------------------------------------
 
