@@ -34,6 +34,9 @@ class Bank:
         self.codes = journal.rows("code", PaymentCode)
         self.notices = journal.rows("notice", Notice)
         self.switches = journal.rows("switches", Switches).get("", Switches())
+        self.owed = {one.id: one for one in self.notices.values() if one.state == "owed"}
+        self._key_of_code = {one.code_url: one.key for one in self.trades.values() if one.code_url}
+        self._key_of_number = {one.out_trade_no: one.key for one in self.trades.values()}
 
     def close(self) -> None:
         """Close the journal."""
@@ -44,6 +47,9 @@ class Bank:
     def _keep(self, trade: Trade, **changes: Any) -> Trade:
         after = structs.replace(trade, **changes)
         self.trades[after.key] = after
+        self._key_of_number[after.out_trade_no] = after.key
+        if after.code_url:
+            self._key_of_code[after.code_url] = after.key
         self._journal.write("trade", after.key, after)
         return after
 
@@ -57,6 +63,10 @@ class Bank:
         """Store a new or changed notice."""
         after = structs.replace(notice, **changes)
         self.notices[after.id] = after
+        if after.state == "owed":
+            self.owed[after.id] = after
+        else:
+            self.owed.pop(after.id, None)
         self._journal.write("notice", after.id, after)
         return after
 
@@ -311,17 +321,13 @@ class Bank:
 
     def scanned(self, code_url: str) -> Trade | None:
         """The order behind a Native code, or None for a code that is unknown or was replaced."""
-        for trade in self.trades.values():
-            if trade.code_url and trade.code_url == code_url:
-                return self._aged(trade)
-        return None
+        trade = self.trades.get(self._key_of_code.get(code_url, ""))
+        return self._aged(trade) if trade is not None and trade.code_url == code_url else None
 
     def by_number(self, out_trade_no: str) -> Trade | None:
         """The order with this number at any merchant."""
-        for trade in self.trades.values():
-            if trade.out_trade_no == out_trade_no:
-                return self._aged(trade)
-        return None
+        trade = self.trades.get(self._key_of_number.get(out_trade_no, ""))
+        return None if trade is None else self._aged(trade)
 
     def pending(self) -> list[Trade]:
         """Bar-code payments waiting for the payer's password, newest first."""

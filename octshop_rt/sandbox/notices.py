@@ -72,7 +72,7 @@ class Courier:
     async def deliver_due(self) -> int:
         """Deliver all notices due now, side by side; how many were taken."""
         now = self._clock.now()
-        due = [one for one in list(self._bank.notices.values()) if one.state == "owed" and one.due_at <= now]
+        due = [one for one in list(self._bank.owed.values()) if one.due_at <= now]
         if not due:
             return 0
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as http:
