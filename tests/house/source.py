@@ -6,6 +6,7 @@ import ast
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,14 @@ class Source:
         """Parsed once."""
         return ast.parse(self.text, self.place)
 
+    @cached_property
+    def by_kind(self) -> dict[type[ast.AST], list[ast.AST]]:
+        """Its nodes by their class: walked once, asked by every rule."""
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            found.setdefault(type(node), []).append(node)
+        return found
+
     @property
     def parts(self) -> tuple[str, ...]:
         """Folders and file name."""
@@ -42,7 +51,7 @@ class Source:
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
         """Every node of these kinds."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
+        return chain.from_iterable(self.by_kind.get(kind, ()) for kind in kinds)
 
     def at(self, node: ast.AST, words: str) -> str:
         """A complaint with its place."""
