@@ -11,13 +11,16 @@ from octshop_rt.im.conversation.model import Entry
 
 
 async def _contiguous(db: Database) -> AsyncIterator[Finding]:
-    """F1: streams the log in order; one row of memory."""
-    before: Entry | None = None
-    async for entry in store.ENTRIES.scan(db, {}, sort=[("c", 1), ("s", 1)]):
-        expected = 1 if before is None or before.c != entry.c else before.s + 1
-        if entry.s != expected:
-            yield Finding(check="F1", object_id=entry.c, expected=f"seq {expected}", found=f"seq {entry.s}")
-        before = entry
+    """F1: counted by the server; only a conversation that is wrong is read, to name its first wrong number."""
+    for log in await store.logs(db):
+        if (log.first, log.last) == (1, log.count):
+            continue
+        expected = 1
+        async for entry in store.ENTRIES.scan(db, {"c": log.c}, sort=[("s", 1)]):
+            if entry.s != expected:
+                yield Finding(check="F1", object_id=log.c, expected=f"seq {expected}", found=f"seq {entry.s}")
+                break
+            expected += 1
 
 
 async def _said_once(db: Database) -> AsyncIterator[Finding]:
@@ -33,12 +36,9 @@ async def _said_once(db: Database) -> AsyncIterator[Finding]:
 
 async def _known_conversation(db: Database) -> AsyncIterator[Finding]:
     """F3: an entry belongs to a conversation that exists."""
-    last = ""
-    async for entry in store.ENTRIES.scan(db, {}, sort=[("c", 1), ("s", 1)]):
-        if entry.c != last:
-            last = entry.c
-            if await store.conversation(db, entry.c) is None:
-                yield Finding(check="F3", object_id=entry.c, expected="a conversation", found="none")
+    for log in await store.logs(db):
+        if await store.conversation(db, log.c) is None:
+            yield Finding(check="F3", object_id=log.c, expected="a conversation", found=f"{log.count} entries without")
 
 
 async def _read_within(db: Database) -> AsyncIterator[Finding]:
@@ -52,15 +52,15 @@ async def _members_speak(db: Database) -> AsyncIterator[Finding]:
     """F5: whoever said something was a member, on that side; the buyer is the conversation's buyer."""
     members: set[tuple[str, str]] = set()
     buyer = last = ""
-    async for entry in store.ENTRIES.scan(db, {}, sort=[("c", 1), ("s", 1)]):
-        if entry.c != last:
-            last = entry.c
-            members = {(row.u, row.role) for row in await store.memberships(db, [entry.c])}
-            conversation = await store.conversation(db, entry.c)
+    for author in await store.authors(db):
+        if author.c != last:
+            last = author.c
+            members = {(row.u, row.role) for row in await store.memberships(db, [author.c])}
+            conversation = await store.conversation(db, author.c)
             buyer = "" if conversation is None else conversation.buyer_id
-        stranger = entry.fr != "system" and (entry.f, entry.fr) not in members
-        if stranger or (entry.fr == "buyer" and entry.f != buyer):
-            yield Finding(check="F5", object_id=entry.id, expected="a member", found=f"{entry.fr} {entry.f}")
+        stranger = author.fr != "system" and (author.f, author.fr) not in members
+        if stranger or (author.fr == "buyer" and author.f != buyer):
+            yield Finding(check="F5", object_id=author.c, expected="a member", found=f"{author.fr} {author.f}")
 
 
 async def _true_hash(db: Database) -> AsyncIterator[Finding]:

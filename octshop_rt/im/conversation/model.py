@@ -90,6 +90,23 @@ class Range(Struct, frozen=True, kw_only=True):
     last: int
 
 
+class Log(Struct, frozen=True, kw_only=True):
+    """One conversation's log in four figures."""
+
+    c: str
+    count: int
+    first: int
+    last: int
+
+
+class Author(Struct, frozen=True, kw_only=True):
+    """Someone who has said something in a conversation, and on which side."""
+
+    c: str
+    f: str
+    fr: Role
+
+
 class ShopFacts(Struct, frozen=True, kw_only=True):
     """What chat must know of a shop."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from octshop_rt.core.clock import Millis, TestClock
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Collection, Database, index
-from octshop_rt.im.conversation.model import Conversation, Entry, Membership, Range
+from octshop_rt.im.conversation.model import Author, Conversation, Entry, Log, Membership, Range
 from octshop_rt.im.wire.fields import Role
 
 CONVERSATIONS = Collection(
@@ -121,6 +121,30 @@ async def written_since(db: Database, moment: Millis) -> list[Range]:
         ],
     )
     return [Range(c=row["_id"], first=row["first"], last=row["last"]) for row in found]
+
+
+async def logs(db: Database) -> list[Log]:
+    """What each conversation's log amounts to; for fsck."""
+    found = await ENTRIES.aggregate(
+        db,
+        [
+            {"$group": {"_id": "$c", "count": {"$sum": 1}, "first": {"$min": "$s"}, "last": {"$max": "$s"}}},
+            {"$sort": {"_id": 1}},
+        ],
+    )
+    return [Log(c=row["_id"], count=row["count"], first=row["first"], last=row["last"]) for row in found]
+
+
+async def authors(db: Database) -> list[Author]:
+    """Who has said something where, on which side, by conversation; for fsck."""
+    found = await ENTRIES.aggregate(
+        db,
+        [
+            {"$group": {"_id": {"c": "$c", "f": "$f", "fr": "$fr"}}},
+            {"$sort": {"_id": 1}},
+        ],
+    )
+    return [Author(c=row["_id"]["c"], f=row["_id"]["f"], fr=row["_id"]["fr"]) for row in found]
 
 
 # --- memberships ------------------------------------------------------------------------------------------------------
