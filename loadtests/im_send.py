@@ -248,9 +248,7 @@ async def store_ceiling(db: Database, seconds: float) -> float:
         nonlocal done
         n = 0
         while time.perf_counter() < until:
-            rows = [
-                Bare(id=f"{lane}-{n}-{k}", c=f"C{k}", s=n, m=secrets.token_hex(8), text=TEXT) for k in range(64)
-            ]
+            rows = [Bare(id=f"{lane}-{n}-{k}", c=f"C{k}", s=n, m=secrets.token_hex(8), text=TEXT) for k in range(64)]
             await BARE.insert_many(db, rows)
             done += 64
             n += 1
@@ -295,9 +293,13 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
     async with server("chat", uri) as (port, process):
         made = await pairs(port, sessions, chosen.pairs)
         await closed_loop(made, 1)  # warm
+        before = process.cpu_times()
         rate = await closed_loop(made, chosen.seconds)
+        after = process.cpu_times()
+        spent = after.user + after.system - before.user - before.system
         name = f"durable 1:1 sends, {chosen.pairs} pairs, closed loop"
         figures.append(Figure(name, rate, "/s", ">= 1000", rate >= 1000))
+        figures.append(Figure("server CPU per send, closed loop", spent / (rate * chosen.seconds) * 1e6, "us"))
         for wanted, aim50, aim99 in ((500, 15, 80), (1000, 15, 80)):
             waits = await open_loop(made, wanted, chosen.seconds)
             for part, aim in ((50, aim50), (99, aim99)):
