@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    WebError,
+    sync_playwright,
+)
 
 from octshop_rt.demo.people import PASSWORD
 
@@ -112,20 +120,24 @@ class Gate:
         self.allowed.append(re.compile(pattern))
 
     def watch(self, context: BrowserContext) -> None:
-        context.on("console", lambda said: said.type in {"error", "warning"} and self._note(f"{said.type}: {said.text}"))
-        context.on("weberror", lambda fault: self._note(f"thrown: {fault.error}"))
-        context.on("requestfailed", lambda request: self._failed(request))
-        context.on("request", lambda request: self._foreign(request))
+        context.on("console", self._said)
+        context.on("weberror", self._thrown)
+        context.on("requestfailed", self._failed)
+        context.on("request", self._foreign)
         context.on("response", self._refused)
 
     def check(self) -> None:
         left = [fault for fault in self.faults if not any(pattern.search(fault) for pattern in self.allowed)]
         assert not left, "\n".join(left)
 
-    def _note(self, fault: str) -> None:
+    def _said(self, said: ConsoleMessage) -> None:
         # Chromium reports every answer ≥ 400 in the console without its address; `_refused` tells it with one.
-        if not fault.startswith("error: Failed to load resource: the server responded"):
-            self.faults.append(fault)
+        known = said.text.startswith("Failed to load resource: the server responded")
+        if said.type in {"error", "warning"} and not known:
+            self.faults.append(f"{said.type}: {said.text}")
+
+    def _thrown(self, fault: WebError) -> None:
+        self.faults.append(f"thrown: {fault.error}")
 
     def _refused(self, response: Response) -> None:
         if response.status >= 400:

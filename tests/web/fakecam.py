@@ -28,7 +28,8 @@ def film(picture: bytes, to: Path) -> Path:
                 phase = number / 6
                 held = Image.new("L", (code.width + 40, code.height + 40), 255)
                 held.paste(code, (20, 20))
-                held = held.rotate(5 * math.sin(phase), expand=True, fillcolor=_DESK, resample=Image.Resampling.BILINEAR)
+                turn = 5 * math.sin(phase)
+                held = held.rotate(turn, Image.Resampling.BILINEAR, expand=True, fillcolor=_DESK)
                 left = (WIDTH - held.width) // 2 + round(18 * math.sin(phase * 1.3))
                 top = (HEIGHT - held.height) // 2 + round(10 * math.cos(phase))
                 frame.paste(held, (left, top))

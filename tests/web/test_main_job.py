@@ -1,4 +1,4 @@
-"""The main job through the pages alone: buy, pay, scan, write off; chat over a cut network; a cashier's barcode payment."""
+"""The main job through the pages alone: buy, pay, scan, write off; chat over a cut network; a barcode payment."""
 
 from __future__ import annotations
 
