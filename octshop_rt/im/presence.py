@@ -29,6 +29,6 @@ class Presence:
             if not links:
                 del self._of[person_id]
 
-    def count(self, person_id: str) -> int:
-        """How many links the person has here."""
-        return len(self._of.get(person_id, ()))
+    def links(self, person_id: str) -> list[str]:
+        """The person's links here."""
+        return list(self._of.get(person_id, ()))

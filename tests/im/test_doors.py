@@ -123,6 +123,18 @@ async def test_a_person_has_at_most_ten_sockets(node: Node):
     await asyncio.gather(*(client.close() for client in clients))
 
 
+async def test_a_silent_socket_gives_way_to_a_new_one(db: Database, town: Town):
+    async with running(db, town, policy=Policy(heartbeat_s=1, grace_ms=1_000, links_buyer=2)) as node:
+        cut = await enter(node, "buyer-1")
+        cut.auto_pong = False
+        alive = await enter(node, "buyer-1")
+        await asyncio.sleep(2.2)
+        new = await enter(node, "buyer-1")
+        assert await cut.ended() == 4007
+        assert (alive.closed, new.closed) == (None, None)
+        await asyncio.gather(cut.close(), alive.close(), new.close())
+
+
 async def test_every_frame_before_hello_closes(node: Node):
     for frame in (
         {"t": 5, "i": 1, "c": "C1", "m": client_id(), "k": "text", "b": {"text": "x"}},

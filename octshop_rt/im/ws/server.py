@@ -238,9 +238,7 @@ class ImServer:
         for replaced in self.presence.arrive(key, hello.dev, socket.id):
             self._replace(replaced)
         self._sockets[socket.id] = socket
-        if self.presence.count(key) > (self._policy.links_staff if staff else self._policy.links_buyer):
-            socket.kick(TooManyLinks())
-            raise Closing(Close.TOO_MANY_CONNECTIONS)
+        self._make_room(socket, key, self._policy.links_staff if staff else self._policy.links_buyer)
         self.router.arrived(Arrival(key, hello.dev, socket.id))
         socket.session.welcomed(staff=staff)
         resume = self._sessions.resume_token(who)
@@ -261,6 +259,18 @@ class ImServer:
         )
         self.hub.enter(socket, rules.home_rooms(who))
         self._wheel.add(socket)
+
+    def _make_room(self, socket: Socket, key: str, most: int) -> None:
+        """At most `most` links of one person. A link that has missed a beat (a network cut, a closed lid) gives way."""
+        links = [self._sockets[link] for link in self.presence.links(key) if link in self._sockets]
+        if len(links) <= most:
+            return
+        stalest = min(links, key=lambda one: one.session.heard_at)
+        if monotonic_ms() - stalest.session.heard_at > self._policy.heartbeat_s * 1000 + self._policy.grace_ms:
+            self._put_out(stalest, Closing(Close.IDLE))
+            return
+        socket.kick(TooManyLinks())
+        raise Closing(Close.TOO_MANY_CONNECTIONS)
 
     async def _listen(self, socket: Socket) -> None:
         while (data := await socket.receive()) is not None:
