@@ -10,6 +10,7 @@ from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.ledger.service import Ledger
 from octshop_rt.commerce.order.handlers import OrderHandlers
 from octshop_rt.commerce.order.notices import OrderNotices
+from octshop_rt.commerce.order.stock import OrderStock
 from octshop_rt.commerce.payment.refunds import Refunds
 from octshop_rt.commerce.payment.resolve import Resolver
 from octshop_rt.core.dispatcher import Subscription
@@ -42,6 +43,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
 
     orders: OrderHandlers
     order_notices: OrderNotices
+    order_stock: OrderStock
     bills: BillService
     resolver: Resolver
     refunds: Refunds
@@ -60,7 +62,9 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=RefundStarted, name="payment.refund.ask", run=to.refunds.on_refund_started, kind="job"),
         Subscription(event=OrderUnpaid, name="order.unpaid", run=to.orders.on_order_unpaid),
         Subscription(event=OrderPaid, name="verify.issue", run=to.issuer.on_order_paid),
+        Subscription(event=OrderPaid, name="order.stock", run=to.order_stock.on_order_paid, kind="job"),
         Subscription(event=OrderPaid, name="order.tell", run=to.order_notices.on_order_paid, kind="hint"),
+        Subscription(event=OrderClosed, name="order.stock", run=to.order_stock.on_order_closed, kind="job"),
         Subscription(event=OrderClosed, name="order.tell", run=to.order_notices.on_order_closed, kind="hint"),
         Subscription(event=OrderClosed, name="payment.close", run=to.resolver.on_order_closed, kind="job"),
         Subscription(event=VoucherIssued, name="order.tell", run=to.order_notices.on_voucher_issued, kind="hint"),

@@ -177,6 +177,7 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify) -> Handlers:
     return Handlers(
         orders=commerce.order_handlers,
         order_notices=OrderNotices(on.clock, on.bus),
+        order_stock=commerce.order_stock,
         bills=commerce.bills,
         resolver=commerce.money.resolver,
         refunds=commerce.money.refunds,

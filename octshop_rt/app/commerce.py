@@ -21,6 +21,7 @@ from octshop_rt.commerce.member.sign_in import SignIn
 from octshop_rt.commerce.order.handlers import OrderHandlers
 from octshop_rt.commerce.order.people import People
 from octshop_rt.commerce.order.service import OrderService
+from octshop_rt.commerce.order.stock import OrderStock
 from octshop_rt.commerce.payment.cashier import Cashier
 from octshop_rt.commerce.payment.channels.wechat import WechatChannel
 from octshop_rt.commerce.payment.inbox import Inbox
@@ -73,6 +74,7 @@ class Commerce:
     inventory: InventoryService
     orders: OrderService
     order_handlers: OrderHandlers
+    order_stock: OrderStock
     bills: BillService
 
     def routes(self) -> list[Route]:
@@ -119,6 +121,7 @@ def raise_commerce(on: Foundation) -> Commerce:
             masked=people.masked,
         ),
         order_handlers=OrderHandlers(on.clock, on.outbox, inventory),
+        order_stock=OrderStock(on.db, inventory),
         bills=BillService(db=on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, cashier=money.cashier),
     )
 

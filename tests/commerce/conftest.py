@@ -17,6 +17,7 @@ from octshop_rt.commerce.order.handlers import OrderHandlers
 from octshop_rt.commerce.order.model import Checkedout, Order, WantedLine
 from octshop_rt.commerce.order.rules import scope_of, subject_of
 from octshop_rt.commerce.order.service import OrderService
+from octshop_rt.commerce.order.stock import OrderStock
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
 from octshop_rt.commerce.shop.service import ShopService
@@ -29,7 +30,7 @@ from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.core.outbox import ROWS, Event, Outbox
-from octshop_rt.events import OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
+from octshop_rt.events import OrderClosed, OrderPaid, OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
 
 
 class Mall:
@@ -56,6 +57,7 @@ class Mall:
             masked=self._masked,
         )
         self.handlers = OrderHandlers(clock, self.outbox, self.inventory)
+        self.order_stock = OrderStock(db, self.inventory)
         self.dispatcher = Dispatcher(
             db,
             clock,
@@ -64,6 +66,8 @@ class Mall:
                 Subscription(event=OrderUnpaid, name="order.unpaid", run=self.handlers.on_order_unpaid),
                 Subscription(event=PaymentSucceeded, name="order.paid", run=self.handlers.on_payment_succeeded),
                 Subscription(event=VoucherUsed, name="order.used", run=self.handlers.on_voucher_used),
+                Subscription(event=OrderPaid, name="order.stock", run=self.order_stock.on_order_paid, kind="job"),
+                Subscription(event=OrderClosed, name="order.stock", run=self.order_stock.on_order_closed, kind="job"),
             ],
             owner=self.ids.new("Z"),
         )

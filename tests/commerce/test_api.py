@@ -18,6 +18,7 @@ from octshop_rt.demo import PASSWORD, seed
 from octshop_rt.demo.goods import GOODS
 from octshop_rt.demo.ids import fixed
 from tests.flow.house import Client, House, fresh, house
+from tests.flow.test_main_job import until
 
 COFFEE, NOODLES = fixed("S", 1), fixed("S", 2)
 HERE = "lng=120.155&lat=30.274"
@@ -141,7 +142,10 @@ async def test_buy_look_cancel(mall: House) -> None:
         assert (cancelled["state"], cancelled["label"]) == ("closed", "已取消")
         refused = await buyer.post("/buyer/payments", wish, expect=409)
         assert (refused["code"], refused["detail"]) == ("order.not_payable", "订单当前状态为“已取消”,不能付款")
-        assert (await buyer.get(f"/buyer/products/{fixed('G', 1)}"))["skus"][1]["available"] == 200
+        back = await until(
+            lambda: buyer.get(f"/buyer/products/{fixed('G', 1)}"), lambda seen: seen["skus"][1]["available"] == 200
+        )
+        assert back["id"] == fixed("G", 1)
     assert await mall.findings() == []
 
 

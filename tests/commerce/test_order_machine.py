@@ -138,6 +138,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.run(work)
         if known.state == "unpaid":
             known.state, known.cancelled = "closed", True
+            self.run(self.mall.dispatcher.drain())
             self.free[known.sku_id] += known.pieces
             seen["cancelled"] += 1
 

@@ -139,6 +139,7 @@ class TestCheckout:
         assert len(await mall.written("OrderPaid")) == 1
         with pytest.raises(NothingToPay):
             await mall.orders.payable(buyer, [order.id])
+        await mall.dispatcher.drain()
         assert await mall.stock(sample) == (9, 0, 1)
         await mall.assert_clean()
 
@@ -244,6 +245,22 @@ class TestClosing:
         assert await mall.refunds() == []
         await mall.assert_clean()
 
+    async def test_late_money_finds_its_goods_before_they_are_given_back(self, mall: Mall) -> None:
+        # req OR5: the order is closed, the event that frees its last cup has not been delivered yet
+        cup, _ = await mall.put_on_sale(await mall.open_shop(), stock=1)
+        buyer = mall.buyer()
+        (order,) = (await mall.buy(buyer, [(cup, 1)])).orders
+        due = OrderUnpaid(order_id=order.id)
+        await mall.db.transact(lambda tx: mall.handlers.on_order_unpaid(tx, due))
+        assert await mall.stock(cup) == (0, 1, 0)
+        paid = mall.succeeded(order)
+        await mall.db.transact(lambda tx: mall.handlers.on_payment_succeeded(tx, paid))
+        assert (await mall.one(order)).state == "to_use"
+        await mall.dispatcher.drain()  # OrderClosed and OrderPaid, late
+        assert await mall.stock(cup) == (0, 0, 1)
+        assert await mall.refunds() == []
+        await mall.assert_clean()
+
     async def test_late_money_goes_back_when_the_goods_are_gone(self, mall: Mall) -> None:
         # req X6, OR5, M6
         cup, _ = await mall.put_on_sale(await mall.open_shop(), stock=1)
@@ -263,6 +280,8 @@ class TestClosing:
         buyer = mall.buyer()
         (order,) = (await mall.buy(buyer, [(cup, 1)])).orders
         cancelled = await mall.orders.cancel(buyer, order.id, "不想要了")
+        await mall.dispatcher.drain()
+        assert await mall.stock(cup) == (10, 0, 0)
         assert await mall.orders.cancel(buyer, order.id, "again") == cancelled
         assert view(cancelled, "zh-CN").label == "已取消"
         await mall.tell(mall.succeeded(order))

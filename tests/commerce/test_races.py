@@ -142,8 +142,8 @@ async def test_reservations_settle_once_whatever_is_repeated(mall: Mall) -> None
     with pytest.raises(OutOfStock):  # an order that has an entry cannot take another
         await mall.db.transact(lambda tx: inventory.reserve(tx, order.id, wants_of(order)))
     answers = await asyncio.gather(
-        *(mall.db.transact(lambda tx: inventory.release(tx, order.id, wants_of(order))) for _ in range(6)),
-        *(mall.db.transact(lambda tx: inventory.commit(tx, order.id, wants_of(order))) for _ in range(6)),
+        *(inventory.release(order.id, wants_of(order)) for _ in range(6)),
+        *(inventory.commit(order.id, wants_of(order)) for _ in range(6)),
     )
     assert sum(answers) == 1
     available, reserved, sold = await mall.stock(cup)

@@ -1,4 +1,4 @@
-"""Stock for other domains, in their transactions: reserve at checkout, commit when paid, release when closed."""
+"""Stock for other domains: reserve inside a checkout, commit or release afterwards, take again for late money."""
 
 from __future__ import annotations
 
@@ -43,27 +43,36 @@ class InventoryService:
             if not await store.reserve(tx, want.sku_id, order_id, want.pieces):
                 raise await self._refusal(tx, want)
 
-    async def release(self, tx: Transaction, order_id: str, wants: Sequence[Want]) -> bool:
-        """Give the order's reservations back; False if they were settled before, and then nothing has changed."""
-        return all([await store.release(tx, want.sku_id, order_id, want.pieces) for want in wants])
+    async def release(self, order_id: str, wants: Sequence[Want]) -> int:
+        """Give the order's reservations back; how many SKUs, 0 when all were settled before.
 
-    async def commit(self, tx: Transaction, order_id: str, wants: Sequence[Want]) -> bool:
-        """Turn the order's reservations into sales; False if they were settled before."""
-        return all([await store.commit(tx, want.sku_id, order_id, want.pieces) for want in wants])
+        Release and commit run outside any transaction, one update per SKU: there the server lets writers of one
+        document wait for each other, in a transaction it aborts them. Doing them again changes nothing.
+        """
+        return sum([await store.release(self._db, want.sku_id, order_id, want.pieces) for want in wants])
 
-    async def sell(self, tx: Transaction, wants: Sequence[Want]) -> None:
-        """Sell at once what is not reserved, or OutOfStock, which the caller's transaction must not survive."""
+    async def commit(self, order_id: str, wants: Sequence[Want]) -> int:
+        """Turn the order's reservations into sales; how many SKUs, 0 when all were settled before."""
+        return sum([await store.commit(self._db, want.sku_id, order_id, want.pieces) for want in wants])
+
+    async def can_take_again(self, tx: Transaction, order_id: str, wants: Sequence[Want]) -> bool:
+        """Whether a closed order's goods can still be had: reserved for it as yet, or available again."""
+        rows = {row.id: row for row in await store.of(tx, [want.sku_id for want in wants])}
+        return all(
+            want.sku_id in rows
+            and (
+                any(entry.order_id == order_id for entry in rows[want.sku_id].entries)
+                or rows[want.sku_id].available >= want.pieces
+            )
+            for want in wants
+        )
+
+    async def take_again(self, tx: Transaction, order_id: str, wants: Sequence[Want]) -> None:
+        """Sell a closed order's goods after all. OutOfStock, which the caller's transaction must not survive."""
         for want in wants:
-            if not await store.sell(tx, want.sku_id, want.pieces):
+            reserved = await store.commit(tx, want.sku_id, order_id, want.pieces)
+            if not reserved and not await store.sell(tx, want.sku_id, want.pieces):
                 raise await self._refusal(tx, want)
-
-    async def can_sell(self, tx: Transaction, wants: Sequence[Want]) -> bool:
-        """Whether all wants are available in this transaction's view."""
-        try:
-            _refuse(wants, await store.of(tx, [want.sku_id for want in wants]))
-        except OutOfStock:
-            return False
-        return True
 
     async def add(self, row: Stock) -> None:
         """Enter the stock of a new SKU; a known SKU changes nothing."""

@@ -1,4 +1,4 @@
-"""The steps that change an order together with its stock: paid, paid late, paid with nothing, closed."""
+"""The steps of an order's payment: paid, paid late, paid with nothing, closed. Stock follows by event (stock.py)."""
 
 from __future__ import annotations
 
@@ -32,16 +32,13 @@ async def pay(
     paid_at: Millis,
     by: str = SYSTEM,
 ) -> None:
-    """Take an unpaid or closed order to paid, its stock to sold, and say so. Busy if it moved meanwhile.
+    """Take an unpaid or closed order to paid and say so. Busy if it moved meanwhile.
 
-    For a closed order the caller has seen that the stock can be taken again.
+    A closed order takes its stock again here; the caller has seen that it can be had.
     """
-    wants = rules.wants_of(order)
     late = order.payment_state is PaymentState.CLOSED
     if late:
-        await inventory.sell(tx, wants)
-    elif not await inventory.commit(tx, order.id, wants):
-        raise Busy
+        await inventory.take_again(tx, order.id, rules.wants_of(order))
     move = Move(
         axes={
             "payment_state": PaymentState.PAID,
@@ -85,10 +82,8 @@ class Closing(Struct, frozen=True):
     move: Move
     reason: CloseReason
 
-    async def run(self, tx: Transaction, inventory: InventoryService, outbox: Outbox) -> None:
-        """Give the stock back, once, and close. Busy if the order moved meanwhile."""
-        if not await inventory.release(tx, self.order.id, rules.wants_of(self.order)):
-            raise Busy
+    async def run(self, tx: Transaction, outbox: Outbox) -> None:
+        """Close and say so. Busy if the order moved meanwhile."""
         if not await store.move(tx, self.order, self.move):
             raise Busy
         await outbox.write(tx, OrderClosed(order_id=self.order.id, reason=self.reason))

@@ -49,12 +49,12 @@ class OrderHandlers:
                 )
 
     async def on_order_unpaid(self, tx: Transaction, event: OrderUnpaid) -> None:
-        """Time is up: close what is still unpaid, give its stock back. A paid or closed order is left alone."""
+        """Time is up: close what is still unpaid. A paid or closed order is left alone."""
         order = await store.one(tx, event.order_id)
         if order is None or order.payment_state is not PaymentState.UNPAID:
             return
         closing = close(order, at=self._clock.now(), by=SYSTEM, close_reason="timeout")
-        await closing.run(tx, self._inventory, self._outbox)
+        await closing.run(tx, self._outbox)
 
     async def on_voucher_used(self, tx: Transaction, event: VoucherUsed) -> None:
         """Count the uses; the first makes the order partly used, the last one done."""
@@ -94,9 +94,11 @@ class OrderHandlers:
             return "paid twice"
         if order.payment_state is PaymentState.CLOSED and order.close_reason == "buyer":
             return "cancelled by the buyer"
-        if order.payment_state is PaymentState.CLOSED and not await self._inventory.can_sell(tx, rules.wants_of(order)):
-            return "closed and sold out meanwhile"
-        return None
+        if order.payment_state is PaymentState.UNPAID:
+            return None
+        wants = rules.wants_of(order)
+        to_be_had = await self._inventory.can_take_again(tx, order.id, wants)
+        return None if to_be_had else "closed and sold out meanwhile"
 
     async def _give_back(self, tx: Transaction, event: PaymentSucceeded, part: PaymentPart, reason: str) -> None:
         refund = RefundDue(

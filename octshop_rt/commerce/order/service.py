@@ -122,8 +122,8 @@ class OrderService:
         return made
 
     async def cancel(self, buyer: Buyer, order_id: str, reason: str) -> Order:
-        """Close an unpaid order and give its stock back. Cancelling it again gives the same answer."""
-        order = await self.of(buyer, order_id)
+        """Close an unpaid order; its stock is back a moment later. Cancelling it again gives the same answer."""
+        await self.of(buyer, order_id)
         now = self._clock.now()
 
         async def work(tx: Transaction) -> None:
@@ -135,10 +135,9 @@ class OrderService:
             if fresh.payment_state is not PaymentState.UNPAID:
                 raise NotCancellable(**views.label_data(fresh))
             step = close(fresh, at=now, by=buyer.person_id, close_reason="buyer", words=reason)
-            await step.run(tx, self._inventory, self._outbox)
+            await step.run(tx, self._outbox)
 
-        async with self._inventory.in_turn(rules.wants_of(order)):
-            await self._db.transact(work)
+        await self._db.transact(work)
         return await self.of(buyer, order_id)
 
     async def of(self, buyer: Buyer, order_id: str) -> Order:
