@@ -35,7 +35,8 @@ run: ready-run
 check: ready-test
 	@$(BIN)/python scripts/check.py
 
-test: check
+test: ready-test
+	@$(BIN)/python scripts/check.py --all
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 bench: ready-test
