@@ -133,11 +133,11 @@ class House:
     async def drain(self) -> None:
         await self.dispatcher.drain()
 
-    async def tick(self, ms: int) -> None:
-        """In steps of a second, so that everything due happens at its time."""
+    async def tick(self, ms: int, *, step_ms: int = 1_000) -> None:
+        """In small steps, so that everything due happens at its time."""
         left = ms
         while left > 0:
-            step = min(left, 1_000)
+            step = min(left, step_ms)
             self.clock.advance(step)
             self.sandbox.bank.age_refunds()
             await self.deliver()

@@ -185,7 +185,7 @@ async def test_the_channel_is_away_the_whole_time(house: House) -> None:
     house.switch()
     await house.tick(120_000)
     assert await shown(house, charge.id) == "reversed"
-    await house.tick(301_000)  # the last look finds nothing
+    await house.tick(301_000, step_ms=10_000)  # the last look finds nothing
     assert await shown(house, charge.id) == "reversed"
 
 
@@ -291,7 +291,7 @@ async def test_dynamic_code_paid_closed_and_expired(house: House) -> None:  # 7.
     gone = await house.bills.close("T1", taken.id, by="person:U1")
     assert (gone.state, gone.reason_code, gone.code_url) == ("closed", "closed_by_cashier", None)
     old = await house.charge(800)
-    await house.tick(5 * 60_000 + 2_000)
+    await house.tick(5 * 60_000 + 2_000, step_ms=5_000)
     after = await house.bills.get("T1", old.id)
     assert (after.state, after.reason_code) == ("closed", "expired")
     await house.sound()

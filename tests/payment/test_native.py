@@ -183,7 +183,7 @@ async def test_a_wrong_amount_is_held_in_suspense_and_given_back_by_a_person(hou
     assert (await house.payments.get(view.payment_id)).state == "unknown"
     assert await house.balances() == {"channel_clearing": 1281, "suspense": -1281}
     assert (await house.payment(view.payment_id)).state is PaymentState.CLOSED
-    await house.tick(31 * 60_000)
+    await house.tick(31 * 60_000, step_ms=30_000)
     assert house.heard == []
     await house.sound()
     await house.refunds.give_back_held(attempt.id, by="person:U1")
@@ -263,7 +263,7 @@ async def test_two_payments_succeed_for_one_order_the_second_is_given_back(house
 async def test_expiry_asks_then_closes_at_the_channel_then_here(house: House) -> None:  # A.9
     view = await house.open()
     attempt = await house.attempt(view.payment_id)
-    await house.tick(30 * 60_000 + 1_000)
+    await house.tick(30 * 60_000 + 1_000, step_ms=20_000)
     assert (await house.payment(view.payment_id)).state is PaymentState.CLOSED
     trade = house.sandbox.bank.by_number(attempt.id)
     assert trade is not None

@@ -248,7 +248,7 @@ def test_no_success_is_dropped_and_none_counts_twice(
     mongo_uri: str, sandbox_keys: Path, tmp_path: Path, dropped: None
 ) -> None:  # A.9 invariants, PA2, PA4
     @settings(
-        max_examples=int(os.environ.get("OCTSHOP_EXAMPLES", "12")),
+        max_examples=int(os.environ.get("OCTSHOP_EXAMPLES", "8")),
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
