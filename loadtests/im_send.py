@@ -280,7 +280,7 @@ def percentile(values: list[float], part: int) -> float:
 
 
 async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
-    """Everything once; a table and loadtests/out/im_send.json."""
+    """Everything once; a table and loadtests/out/im.json."""
     clock = Clock()
     db = Database.connect(MongoSettings(uri=uri, prefix=PREFIX))
     await db.drop()
@@ -331,7 +331,7 @@ def show(figures: list[Figure], mongod: str) -> None:
         table.add_row(one.name, f"{one.value:,.1f}", one.unit, one.aim, "" if one.ok is None else str(one.ok))
     Console(width=130).print(table)
     OUT.mkdir(exist_ok=True)
-    (OUT / "im_send.json").write_text(json.dumps([msgspec.to_builtins(one) for one in figures], indent=1) + "\n")
+    (OUT / "im.json").write_text(json.dumps([msgspec.to_builtins(one) for one in figures], indent=1) + "\n")
 
 
 async def main(chosen: argparse.Namespace, uri: str) -> None:
