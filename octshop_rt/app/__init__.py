@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from octshop_rt.app import across
-from octshop_rt.app.between import ChatDirectory, Watching
+from octshop_rt.app.between import BranchesOfShops, ChatDirectory, Watching
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.foundation import Foundation, lay
 from octshop_rt.commerce.bill import checks as bill_checks
@@ -106,7 +106,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     _refuse_unsafe(settings)
     on = lay(settings, clock=clock, db=db)
     commerce = raise_commerce(on)
-    verify = _verify(on)
+    verify = _verify(on, BranchesOfShops(commerce.shops))
     routes = [*commerce.routes(), *verify.routes]
     application = build_app(
         routes,
@@ -157,11 +157,19 @@ async def running(settings: Settings, *, clock: Clock | None = None, db: Databas
         await app.stop()
 
 
-def _verify(on: Foundation) -> Verify:
+def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
     keys = token.Keys.derive(on.secrets)
     lookup = Lookup(on.db, clock=on.clock, ids=on.ids, keys=keys)
     scanner = Scanner(on.db, clock=on.clock, ids=on.ids, lookup=lookup)
-    redeemer = Redeemer(on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, lookup=lookup)
+    redeemer = Redeemer(
+        on.db,
+        clock=on.clock,
+        ids=on.ids,
+        outbox=on.outbox,
+        bus=on.bus,
+        lookup=lookup,
+        knows_branch=branches.known,
+    )
     codes = Codes(on.db, clock=on.clock, keys=keys)
     pictures = PicturePool()
     desk = ClerkDesk(on.db, clock=on.clock, scanner=scanner, redeemer=redeemer, pictures=pictures)

@@ -70,3 +70,14 @@ class Watching:
                 if any(till.id == till_id and grant.branch_id in {None, till.branch_id} for till in tills):
                     return True
         return False
+
+
+class BranchesOfShops:
+    """Branches, as the write-off asks for them."""
+
+    def __init__(self, shops: ShopService) -> None:
+        self._shops = shops
+
+    async def known(self, shop_id: str, branch_id: str) -> bool:
+        """Whether the branch belongs to the shop."""
+        return any(branch.id == branch_id for branch in await self._shops.branches(shop_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -33,6 +34,9 @@ from octshop_rt.verify.model import (
     VoucherRefusal,
 )
 
+# Whether a branch belongs to a shop: (shop_id, branch_id). Shops live in another wing, so app hands this in.
+KnowsBranch = Callable[[str, str], Awaitable[bool]]
+
 
 class Wish(Struct, frozen=True, kw_only=True):
     """What a clerk asks: these uses of what he scanned (`scan_token`) or of what this text names."""
@@ -51,13 +55,24 @@ class Redeemer:
     once on one document spend five seconds aborting each other on a busy machine, and a queue of them none.
     """
 
-    def __init__(self, db: Database, *, clock: Clock, ids: Ids, outbox: Outbox, bus: Bus, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock,
+        ids: Ids,
+        outbox: Outbox,
+        bus: Bus,
+        lookup: Lookup,
+        knows_branch: KnowsBranch,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._outbox = outbox
         self._bus = bus
         self._lookup = lookup
+        self._knows_branch = knows_branch
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def redeem(self, clerk: ShopStaff, wish: Wish) -> Redemption:
@@ -103,7 +118,7 @@ class Redeemer:
 
     async def _use(self, clerk: ShopStaff, wish: Wish, found: Found, request_hash: str) -> Redemption:
         now = self._clock.now()
-        branch_id = _branch(clerk, wish)
+        branch_id = await self._branch(clerk, wish)
         if found.scan_id and found.burnt:
             first = await store.redemption_by_scan(self._db, clerk.shop_id, found.scan_id)
             if first is not None and first.uses == wish.uses:
@@ -150,6 +165,16 @@ class Redeemer:
         )
         return row
 
+    async def _branch(self, clerk: ShopStaff, wish: Wish) -> str | None:
+        """Where it happens: as told, if the clerk may be there; else his one branch; None if he may be at several."""
+        told = wish.branch_id
+        if told is None:
+            return own_branch(clerk)
+        everywhere = clerk.branch_ids is None
+        if not clerk.may_at(told) or (everywhere and not await self._knows_branch(clerk.shop_id, told)):
+            raise ClerkNotAtBranch
+        return told
+
     async def _anew(self, clerk: ShopStaff, found: Found) -> Found:
         voucher = await store.at_shop(self._db, clerk.shop_id, found.voucher.id)
         return found if voucher is None else found.again(voucher)
@@ -183,15 +208,6 @@ class Redeemer:
         )
         with contextlib.suppress(DuplicateKey):  # the same request, refused on another node in the same moment
             await store.add_scan(self._db, row)
-
-
-def _branch(clerk: ShopStaff, wish: Wish) -> str | None:
-    """Where it happens: as told, if the clerk may be there; else his one branch; None if he may be at several."""
-    if wish.branch_id is None:
-        return own_branch(clerk)
-    if not clerk.may_at(wish.branch_id):
-        raise ClerkNotAtBranch
-    return wish.branch_id
 
 
 def _fingerprint(clerk: ShopStaff, wish: Wish) -> str:

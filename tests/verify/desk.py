@@ -39,6 +39,11 @@ OTHER_CLERK = structs.replace(CLERK, session_id="N3", person_id="U" + "9" * 26, 
 STRANGER = structs.replace(CLERK, session_id="N4", person_id="U" + "6" * 26, shop_id=OTHER_SHOP, merchant_id="M2")
 
 
+async def knows_branch(shop_id: str, branch_id: str) -> bool:
+    """The town has one shop with two branches."""
+    return shop_id == SHOP and branch_id in {BRANCH, OTHER_BRANCH}
+
+
 class Node:
     """One node of the verify wing. Two of them share nothing but the database."""
 
@@ -50,7 +55,9 @@ class Node:
         self.issuer = Issuer(clock=clock, ids=ids, outbox=outbox)
         self.codes = Codes(db, clock=clock, keys=keys)
         self.scanner = Scanner(db, clock=clock, ids=ids, lookup=lookup)
-        self.redeemer = Redeemer(db, clock=clock, ids=ids, outbox=outbox, bus=bus, lookup=lookup)
+        self.redeemer = Redeemer(
+            db, clock=clock, ids=ids, outbox=outbox, bus=bus, lookup=lookup, knows_branch=knows_branch
+        )
 
 
 class House:

@@ -238,6 +238,8 @@ async def test_another_branch_is_refused(house: House):
     assert (await refused(house.redeem(voucher.typed_code, by=everywhere))).code == "verify.branch_needed"
     wrong = await refused(house.redeem(voucher.typed_code, branch_id=OTHER_BRANCH))
     assert wrong.code == "verify.clerk_not_at_branch"
+    made_up = await refused(house.redeem(voucher.typed_code, by=everywhere, branch_id="B" + "3" * 26))
+    assert made_up.code == "verify.clerk_not_at_branch"
     used = await house.redeem(voucher.typed_code, by=everywhere, branch_id=BRANCH)
     assert used.branch_id == BRANCH
 

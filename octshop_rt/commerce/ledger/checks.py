@@ -105,8 +105,9 @@ async def booked_fen(db: Database, ref: str) -> Fen | None:
 
 async def booked(db: Database, *kinds: PostingKind) -> AsyncIterator[str]:
     """References of all postings of these kinds. For the checks of what must have a cause."""
-    async for journal in store.of_kinds(db, kinds):
-        yield journal.ref
+    async for journal in store.all_journals(db):
+        if journal.kind in kinds:
+            yield journal.ref
 
 
 def _moved_fen(journal: Journal) -> Fen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import cast
 
 from msgspec import Struct
@@ -15,7 +15,6 @@ from octshop_rt.commerce.ledger.model import (
     Hold,
     HoldState,
     Journal,
-    PostingKind,
     Side,
 )
 from octshop_rt.core.clock import Millis
@@ -89,11 +88,6 @@ async def add(at: Place, journal: Journal) -> None:
 
 async def all_journals(at: Place) -> AsyncIterator[Journal]:
     async for journal in JOURNALS.scan(at, {}):
-        yield journal
-
-
-async def of_kinds(at: Place, kinds: Sequence[PostingKind]) -> AsyncIterator[Journal]:
-    async for journal in JOURNALS.scan(at, {"kind": {"$in": list(kinds)}}):
         yield journal
 
 
