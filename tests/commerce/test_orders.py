@@ -33,7 +33,10 @@ class TestCheckout:
         # req B1, M3, M4, 1.2, 17.1
         coffee, flowers = await mall.open_shop("豆芽咖啡"), await mall.open_shop("拾光花店")
         (cup, large), (roses, _) = await mall.put_on_sale(coffee), await mall.put_on_sale(flowers, price_fen=9900)
-        made = await mall.buy(mall.buyer(), [(cup, 2), (roses, 1), (large, 1)], memo="少冰")
+        buyer = mall.buyer()
+        made = await mall.buy(buyer, [(cup, 2), (roses, 1), (large, 1)], request_id=REQUEST, memo="少冰")
+        again = await mall.buy(buyer, [(large, 1), (roses, 1), (cup, 2)], request_id=REQUEST, memo="少冰")
+        assert again == made
         assert [order.shop_id for order in made.orders] == [coffee.id, flowers.id] or [
             order.shop_id for order in made.orders
         ] == [flowers.id, coffee.id]

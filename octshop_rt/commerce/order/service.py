@@ -238,8 +238,8 @@ class OrderService:
             return None
         if group.fingerprint != print_:
             raise RequestConflict
-        orders = await store.by_ids(self._db, buyer.person_id, group.order_ids)
-        return Checkedout(group=group, orders=tuple(orders))
+        orders = {order.id: order for order in await store.by_ids(self._db, buyer.person_id, group.order_ids)}
+        return Checkedout(group=group, orders=tuple(orders[order_id] for order_id in group.order_ids))
 
 
 def _page(rows: list[Order]) -> tuple[list[Order], str | None]:
