@@ -1,6 +1,6 @@
 """`make check`: style, types, import contracts and house rules side by side; prints what failed and the seconds.
 
-With `--all`, as `make test` calls it, the types of the tests are checked too; they cost as much as those of the product.
+With `--all`, as `make test` calls it, the types of the tests too; they cost as much as those of the product.
 """
 
 from __future__ import annotations
