@@ -65,7 +65,7 @@ async def _run(world: World, token: str, *options: str, config: Path | None = No
     program = str(Path(sys.executable).parent / "schemathesis")
     before = ["--config-file", str(config)] if config else []
     running = await asyncio.create_subprocess_exec(
-        program, *before, "run", f"{world.url}/api/openapi.json", "--checks", CHECKED, "--seed", SEED, "--workers", "2",
+        program, *before, "run", f"{world.url}/api/openapi.json", "--checks", CHECKED, "--seed", SEED, "--workers", "1",
         "--no-color", "--suppress-health-check", "all", "--warnings", "off", "--continue-on-failure",
         *(("-H", f"Authorization: Bearer {token}") if token else ()), *options,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
