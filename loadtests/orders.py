@@ -1,0 +1,196 @@
+"""Orders from checkout to voucher, and write-offs: closed loop against one server process; the data is audited after.
+
+The server, mongod and this load (with the simulated channel) are processes of their own on one machine. fsck must be
+clean at the end, and every acknowledged order, payment and write-off must be in the store exactly once.
+
+Run: `python loadtests/orders.py [--buyers 24] [--seconds 20] [--scans 400]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import secrets
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import aiohttp
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from loadtests.chaos import installation, settle
+from loadtests.chaos_people import History, Insistent, enter
+from octshop_rt.core.clock import monotonic_ms
+from octshop_rt.core.settings import Settings
+
+OUT = Path(__file__).parent / "out"
+CLERKS = 16
+POLL_SECONDS = 0.02
+OWNER = "13900000001"
+
+
+class Figure(msgspec.Struct):
+    """One line of the table and of out/orders.json."""
+
+    name: str
+    value: float
+    unit: str
+    aim: str = ""
+    ok: bool = True
+
+
+class Buyers:
+    """Everybody who buys at once, and what came of it."""
+
+    def __init__(self, http: aiohttp.ClientSession, gateway: str, history: History) -> None:
+        self._http = http
+        self._gateway = gateway
+        self._history = history
+        self.ready_ms: list[int] = []
+        self.vouchers: list[dict[str, Any]] = []
+
+    async def buy(self, buyer: Insistent, sku: dict[str, Any]) -> None:
+        """Check out, pay on the phone, wait for the voucher."""
+        began = monotonic_ms()
+        request_id = secrets.token_hex(12)
+        lines = [{"sku_id": sku["id"], "quantity": 1}]
+        wish = {"request_id": request_id, "lines": lines, "fulfilment": "in_store"}
+        status, bought = await buyer.ask("POST", "/buyer/orders", {**wish, "expected_payable_fen": sku["price_fen"]})
+        assert status == 201, bought
+        self._history.orders[request_id] = bought["group_id"]
+        order = bought["orders"][0]
+        wish = {"request_id": secrets.token_hex(12), "order_ids": [order["id"]]}
+        status, opened = await buyer.ask("POST", "/buyer/payments", wish)
+        assert status == 201, opened
+        decision = {"code_url": opened["code_url"], "decision": "pay"}
+        async with self._http.post(f"{self._gateway}/phone/api/confirm", json=decision) as answer:
+            assert answer.ok, await answer.text()
+        while True:
+            _, page = await buyer.ask("GET", f"/buyer/vouchers?order_id={order['id']}")
+            if page["items"]:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        self.vouchers += page["items"]
+        self.ready_ms.append(monotonic_ms() - began)
+
+
+async def sell(
+    http: aiohttp.ClientSession, origin: str, gateway: str, settings: Settings, history: History, chosen: Any
+) -> tuple[Buyers, float]:
+    """Buyers in a closed loop for some seconds; orders per second."""
+    buyers = Buyers(http, gateway, history)
+    people: list[Insistent] = []
+    for number in range(chosen.buyers):
+        phone = f"187{number:08d}"
+        await enter(settings, phone)
+        one = Insistent(http, [origin], history)
+        await one.sign_in("buyer", phone)
+        people.append(one)
+    _, page = await people[0].ask("GET", "/buyer/products")
+    details = [(await people[0].ask("GET", f"/buyer/products/{one['id']}"))[1] for one in page["items"]]
+    skus = [sku for product in details for sku in product["skus"] if sku["available"] > 50]
+    began, until = monotonic_ms(), monotonic_ms() + int(chosen.seconds * 1000)
+
+    async def loop(number: int, buyer: Insistent) -> None:
+        turn = number
+        while monotonic_ms() < until:
+            await buyers.buy(buyer, skus[turn % len(skus)])
+            turn += len(people)
+
+    await asyncio.gather(*(loop(number, buyer) for number, buyer in enumerate(people)))
+    return buyers, len(buyers.ready_ms) * 1000 / (monotonic_ms() - began)
+
+
+async def write_off(
+    http: aiohttp.ClientSession, origin: str, history: History, vouchers: list[dict[str, Any]]
+) -> tuple[float, list[int]]:
+    """Clerks in a closed loop over typed codes; write-offs per second and their milliseconds."""
+    clerks: list[Insistent] = []
+    for _ in range(CLERKS):
+        clerk = Insistent(http, [origin], history)
+        await clerk.sign_in("staff", OWNER)
+        clerks.append(clerk)
+    waiting, spent, began = list(vouchers), list[int](), monotonic_ms()
+
+    async def loop(clerk: Insistent) -> None:
+        while waiting:
+            voucher, request_id, asked = waiting.pop(), secrets.token_hex(12), monotonic_ms()
+            wish = {"request_id": request_id, "text": voucher["typed_code"], "uses": 1}
+            status, used = await clerk.ask("POST", f"/shop/{voucher['shop_id']}/redemptions", wish)
+            assert status == 201, used
+            history.redemptions[request_id] = used["id"]
+            spent.append(monotonic_ms() - asked)
+
+    await asyncio.gather(*(loop(clerk) for clerk in clerks))
+    return len(spent) * 1000 / (monotonic_ms() - began), spent
+
+
+def figures(rate: float, ready_ms: list[int], scans: float, scan_ms: list[int]) -> list[Figure]:
+    """What is told."""
+    return [
+        Figure("orders, checkout to voucher", round(rate, 1), "/s"),
+        Figure("checkout to voucher, p50", statistics.median(ready_ms), "ms"),
+        Figure("checkout to voucher, p99", statistics.quantiles(ready_ms, n=100)[98], "ms"),
+        Figure("write-offs", round(scans, 1), "/s"),
+        Figure("write-off, p50", statistics.median(scan_ms), "ms"),
+        Figure("write-off, p99", statistics.quantiles(scan_ms, n=100)[98], "ms"),
+    ]
+
+
+@asynccontextmanager
+async def spoken(words: str) -> AsyncGenerator[None]:
+    """A line that moves while one measures."""
+    with Progress(transient=True) as progress:
+        progress.add_task(words, total=None)
+        yield
+
+
+async def run(chosen: argparse.Namespace) -> int:
+    """Measure, audit, print, write; 0 if the audit is clean."""
+    history = History()
+    with tempfile.TemporaryDirectory(prefix="octshop-bench-") as place:
+        async with installation(Path(place), 1) as (nodes, settings, gateway), aiohttp.ClientSession() as http:
+            await nodes[0].ready(http)
+            async with spoken("orders"):
+                buyers, rate = await sell(http, nodes[0].origin, gateway, settings, history, chosen)
+            async with spoken("write-offs"):
+                scans, scan_ms = await write_off(http, nodes[0].origin, history, buyers.vouchers[: chosen.scans])
+            counts, violations = await settle(settings)
+            violations += await history.contradictions(settings)
+    told = [*figures(rate, buyers.ready_ms, scans, scan_ms)]
+    told.append(Figure("violations after the run", len(violations), "", "0", not violations and not counts["parked"]))
+    where = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {chosen.buyers} buyers"
+    table = Table("figure", "value", "unit", "aim", "ok", title=where)
+    for one in told:
+        table.add_row(one.name, f"{one.value:g}", one.unit, one.aim, "✓" if one.ok else "✗")
+    Console().print(table)
+    for violation in violations:
+        Console().print(violation, style="red", markup=False)
+    OUT.mkdir(exist_ok=True)
+    (OUT / "orders.json").write_text(json.dumps([msgspec.to_builtins(one) for one in told], indent=1) + "\n")
+    return 1 if violations else 0
+
+
+def main() -> None:
+    """Parse, run, exit."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--buyers", type=int, default=24)
+    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--scans", type=int, default=400)
+    raise SystemExit(asyncio.run(run(arguments.parse_args())))
+
+
+if __name__ == "__main__":
+    main()
