@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.asyncio import Redis
 
 from octshop_rt.core.auth import store, tokens
 from octshop_rt.core.auth.model import (
@@ -22,9 +24,11 @@ from octshop_rt.core.auth.model import (
 )
 from octshop_rt.core.auth.sessions import BARRED_FRESH_MS, CACHE_MS, RESUME_MS, REVOKED, TICKET_MS, Sessions
 from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.bus_redis import RedisBus
 from octshop_rt.core.clock import MINUTE, TestClock
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.redis import RedisClients
 
 WEB = Device(id="web-1", name="Chromium")
 KEY = b"k" * 32
@@ -305,3 +309,28 @@ def test_a_role_at_one_branch_is_no_role_at_another() -> None:
     assert clerk.may_at("B2")
     assert cashier.rights == {Right.REDEEM, Right.CHARGE}
     assert staff.at("S2") is None
+
+
+async def test_over_redis_too_and_a_flushed_redis_lets_nobody_in_or_out(
+    db: Database, clock: TestClock, ids: Ids, town: Town, redis_url: str
+) -> None:  # req AU1, AU3
+    clients = [RedisClients(redis_url) for _ in range(2)]
+    buses = [RedisBus(one) for one in clients]
+    for bus in buses:
+        await bus.start()
+    here, there = (Sessions(db=db, bus=bus, clock=clock, ids=ids, people=town, resume_key=KEY) for bus in buses)
+    kept, ended = [await here.open(Audience.BUYER, "U1", WEB) for _ in range(2)]
+    for one in (kept, ended):
+        assert await there.resolve(Audience.BUYER, one.token)
+    await here.revoke(ended.session.id)
+    async with asyncio.timeout(5):
+        while await there.resolve(Audience.BUYER, ended.token):
+            await asyncio.sleep(0.01)
+    redis = Redis.from_url(redis_url)
+    await redis.flushall()
+    await redis.aclose()
+    assert await there.resolve(Audience.BUYER, kept.token)
+    assert await there.resolve(Audience.BUYER, ended.token) is None
+    for bus, one in zip(buses, clients, strict=True):
+        await bus.stop()
+        await one.close()
