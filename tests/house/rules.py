@@ -70,6 +70,16 @@ def is_finished(source: Source) -> Iterator[str]:
 
 
 @rule
+def skips_nothing(source: Source) -> Iterator[str]:
+    """A test whose part is missing fails with the command that brings it; it never skips in silence."""
+    if source.parts[0] != "tests":
+        return
+    for node in source.nodes(ast.Attribute):
+        if ast.unparse(node) in {"pytest.skip", "pytest.mark.skip", "pytest.mark.skipif", "pytest.importorskip"}:
+            yield source.at(node, "a test that may skip; fail with the command that brings the missing part")
+
+
+@rule
 def store_stays_home(source: Source) -> Iterator[str]:
     """A store is imported only inside its own domain."""
     if not source.ours:

@@ -25,6 +25,13 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
         ("octshop_rt/core/new.py", '"""."""\ndef f():\n    raise NotImplementedError\n'),
         ("octshop_rt/core/new.py", '"""."""\ntry:\n    f()\nexcept Exception:\n    pass\n'),
     ],
+    "skips_nothing": [
+        (
+            "tests/web/test_new.py",
+            '"""."""\nimport pytest\n\n@pytest.mark.skipif(True, reason="")\ndef test_a(): ...\n',
+        ),
+        ("tests/web/test_new.py", '"""."""\nimport pytest\n\ndef test_a():\n    pytest.skip("no browser")\n'),
+    ],
     "store_stays_home": [
         ("octshop_rt/commerce/order/service.py", '"""."""\nfrom octshop_rt.commerce.catalog import store\n'),
         ("octshop_rt/commerce/order/service.py", '"""."""\nimport octshop_rt.commerce.catalog.store as goods\n'),
