@@ -19,7 +19,6 @@ function read(): Record<string, Kept> {
 }
 
 const drafts = reactive(read())
-let timer = 0
 
 export function draftOf(c: string): string {
   return drafts[c]?.text ?? ''
@@ -28,6 +27,6 @@ export function draftOf(c: string): string {
 export function setDraft(c: string, text: string): void {
   if (text) drafts[c] = { text, at: Date.now() }
   else delete drafts[c]
-  window.clearTimeout(timer)
-  timer = window.setTimeout(() => localStorage.setItem(KEY, JSON.stringify(drafts)), 250)
+  // At once: a reload or a crash may come with the next key.
+  localStorage.setItem(KEY, JSON.stringify(drafts))
 }

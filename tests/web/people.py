@@ -1,4 +1,4 @@
-"""Those on the other side of a staff page: a buyer who orders and pays, and his phone. They come by HTTP, not by a browser."""
+"""Those on the other side of a staff page: a buyer who orders and pays, and his phone. They come by HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ask(method: str, url: str, body: object = None, token: str = "") -> Any:
     """One JSON request."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, method=method, data=data, headers=headers)  # noqa: S310  (our own loopback)
+    request = urllib.request.Request(url, method=method, data=data, headers=headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
         text = answer.read()
     return json.loads(text) if text else None

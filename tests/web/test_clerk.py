@@ -121,11 +121,11 @@ def test_a_photo_is_read_by_the_server(visit: Visit, buyer: BuyerByWire) -> None
     voucher = buyer.buy(LATTE)
     clerk = visit("/clerk/", signed_in=CLERK, audience="staff")
     page = at_the_coffee_shop(clerk)
-    photo = {"name": "code.png", "mimeType": "image/png", "buffer": qr_png(buyer.code(voucher))}
-    page.get_by_test_id("photo-file").set_input_files([photo])
+    photo = page.get_by_test_id("photo-file")
+    photo.set_input_files({"name": "code.png", "mimeType": "image/png", "buffer": qr_png(buyer.code(voucher))})
     expect(page.get_by_test_id("preview-title")).to_have_text(LATTE)
     page.get_by_test_id("preview-cancel").click()
-    page.get_by_test_id("photo-file").set_input_files([{"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"}])
+    photo.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
     expect(page.get_by_test_id("verdict")).to_contain_text("这个文件打不开")
 
 
@@ -197,7 +197,8 @@ def test_a_refused_camera_is_explained(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "lang", "dark"), [("phone", "zh-CN", False), ("phone", "en", True), ("tablet", "en", False), ("desk", "zh-CN", True)]
+    ("size", "lang", "dark"),
+    [("phone", "zh-CN", False), ("phone", "en", True), ("tablet", "en", False), ("desk", "zh-CN", True)],
 )
 def test_sign_in_and_desk_at_every_size_in_both_languages(visit: Visit, size: str, lang: str, dark: bool) -> None:
     clerk = visit("/clerk/", size=size, lang=lang, dark=dark)
