@@ -63,7 +63,7 @@ def test_chat_over_a_cut_network(visit: Visit, gate: Gate) -> None:  # issue 9, 
     buyer = visit(f"/shop/s/{COFFEE}", signed_in=CHATTER)
     page = buyer.page
     page.locator("[data-product]").first.click()
-    page.get_by_role("button", name="客服").last.click()
+    page.get_by_role("button", name="客服", exact=True).click()
     expect(page.locator("[data-card]")).to_be_visible()
     page.get_by_role("button", name="发送商品").click()
     say(page, "在吗？想问问大杯还有吗")

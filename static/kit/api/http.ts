@@ -49,6 +49,8 @@ export class Api {
   csrf = ''
   /** Called when the server says that nobody is signed in. */
   onSignedOut: () => void = () => undefined
+  /** Called when the CSRF token is not that of the session (another tab signed in anew). True: it is the same person. */
+  onStaleToken: () => Promise<boolean> = () => Promise.resolve(false)
 
   constructor(
     readonly audience: Audience,
@@ -73,7 +75,7 @@ export class Api {
     return this.send<T>('DELETE', path)
   }
 
-  private async send<T>(method: string, path: string, body?: object | Blob): Promise<T> {
+  private async send<T>(method: string, path: string, body?: object | Blob, again = false): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language() }
     if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf
     let payload: BodyInit | null = null
@@ -87,7 +89,9 @@ export class Api {
     const answer = await this.reach(method, path, headers, payload)
     if (answer.status === 204) return undefined as T
     if (answer.ok) return (await answer.json()) as T
-    throw await this.refusal(answer)
+    const refusal = await this.refusal(answer)
+    if (refusal.code !== 'auth.csrf' || again || !(await this.onStaleToken())) throw refusal
+    return this.send<T>(method, path, body, true)
   }
 
   private async reach(method: string, path: string, headers: Record<string, string>, body: BodyInit | null) {

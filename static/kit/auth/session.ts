@@ -10,7 +10,7 @@ export interface Credentials {
   password?: string
 }
 
-export class Session<S extends { csrf_token: string }> {
+export class Session<S extends { csrf_token: string; person: { id: string } }> {
   readonly api: Api
   /** The signed-in person's answer, or null. */
   readonly me: ShallowRef<S | null> = shallowRef(null)
@@ -21,6 +21,11 @@ export class Session<S extends { csrf_token: string }> {
   constructor(audience: Audience) {
     this.api = new Api(audience)
     this.api.onSignedOut = () => this.take(null)
+    this.api.onStaleToken = async () => {
+      const before = this.me.value?.person.id
+      await this.refresh()
+      return before !== undefined && this.me.value?.person.id === before
+    }
   }
 
   /** Asks once who is here; later calls share the answer. A browser where nobody signed in need not ask. */

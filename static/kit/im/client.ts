@@ -1,5 +1,5 @@
 // The chat client: connects, catches up, keeps order, sends each message exactly once. Knows no framework.
-import { Log } from './log'
+import { Follower } from './follower'
 import { Link, type LinkOwner } from './link'
 import { messageId } from './codec'
 import { Emitter } from './emitter'
@@ -13,12 +13,9 @@ import {
   type Connection,
   type Context,
   type Conversation,
-  type EntFrame,
-  type Entry,
   type ImEvents,
   type Inbound,
   type PulledFrame,
-  type SyncedFrame,
   type Topic,
   type Unsent,
   type WelcomeFrame,
@@ -34,32 +31,23 @@ export interface ImOptions {
   outbox?: Outbox
 }
 
-
 const STOPPED = new Set([4003, 4004, 4005, 4006])
-const HOLE_MS = 300
-const ACK_MS = 800
-const TYPING_MS = 4_000
 
 export class ImClient extends Emitter<ImEvents> implements LinkOwner {
-  readonly log = new Log()
   readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
   uid = ''
 
   private link: Link | null = null
   private opening: Link | null = null
   private resumeToken = ''
-  private resumeTried = false
+  private refusedTokens = 0
   private tries = 0
   private retryTimer = 0
   private wanted = false
-  private syncing: Promise<void> | null = null
-  private syncAgain = false
-  private readonly holes = new Map<string, number>()
-  private readonly acks = new Map<string, number>()
   /** Read while there was no socket. */
   private readonly reads = new Map<string, number>()
-  private ackTimer = 0
   private readonly sender: Sender
+  private readonly follower: Follower
   private readonly notices = new Notices(() => this.link)
   private readonly page = messageId().slice(-6)
   private typedAt = 0
@@ -68,12 +56,15 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     super()
     this.sender = new Sender(options.outbox ?? new Outbox(), {
       link: () => this.link,
-      numbered: (c, entry) => {
-        this.log.take(c, entry)
-        if (this.log.hole(c)) this.mend(c)
-        else this.ack(c)
-      },
+      numbered: (c, entry) => this.follower.numbered(c, entry),
       changed: (c) => this.emit('conversation', c),
+    })
+    this.follower = new Follower({
+      link: () => this.link,
+      uid: () => this.uid,
+      changed: (c) => this.emit('conversation', c),
+      arrived: (c, entry) => this.emit('entry', { c, entry }),
+      landed: (m) => this.sender.landed(m),
     })
   }
 
@@ -98,7 +89,7 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     this.opening?.close()
     this.link?.close()
     this.opening = this.link = null
-    this.log.clear()
+    this.follower.log.clear()
     this.sender.unsent = []
     this.resumeToken = this.uid = ''
     this.phase('idle')
@@ -115,11 +106,11 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
 
   list(): Conversation[] {
     const time = (x: Conversation) => this.unsentOf(x.c).at(-1)?.ts ?? x.entries.at(-1)?.ts ?? 0
-    return [...this.log.conversations.values()].sort((a, b) => time(b) - time(a))
+    return [...this.follower.log.conversations.values()].sort((a, b) => time(b) - time(a))
   }
 
   conversation(c: string): Conversation | undefined {
-    return this.log.conversations.get(c)
+    return this.follower.log.conversations.get(c)
   }
 
   /** What has no number yet, oldest first. */
@@ -149,8 +140,8 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
       t: T.OP, op: 'open', a: ctx ? { shop_id: shopId, ctx } : { shop_id: shopId },
     })
     const c = answer.d?.c ?? ''
-    if (c && !this.log.conversations.has(c)) await this.sync()
-    const known = this.log.conversations.get(c)
+    if (c && !this.follower.log.conversations.has(c)) await this.follower.sync()
+    const known = this.follower.log.conversations.get(c)
     if (known && ctx) known.ctx = ctx
     this.emit('conversation', c)
     return c
@@ -158,11 +149,11 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
 
   /** Loads older lines. Resolves when they are in, rejects with ImError. */
   async older(c: string, n = 30): Promise<void> {
-    const conversation = this.log.conversations.get(c)
+    const conversation = this.follower.log.conversations.get(c)
     if (!conversation?.more) return
     const first = conversation.entries[0]?.s ?? conversation.head + 1
     const page = await (await this.ready()).ask<PulledFrame>({ t: T.PULL, c, from: 1, to: first - 1, n, rev: true })
-    this.log.pulled(c, page.ents, page.head)
+    this.follower.log.pulled(c, page.ents, page.head)
     const now = conversation.entries[0]?.s ?? 1
     conversation.more = now > page.min && page.ents.length > 0
     this.emit('conversation', c)
@@ -170,8 +161,8 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
 
   /** Everything shown has been seen. */
   markRead(c: string): void {
-    const conversation = this.log.conversations.get(c)
-    const last = this.log.last(c)
+    const conversation = this.follower.log.conversations.get(c)
+    const last = this.follower.log.last(c)
     if (!conversation || last <= conversation.read) return
     conversation.read = last
     conversation.unread = 0
@@ -198,10 +189,10 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     this.link = link
     this.opening = null
     if (old && old !== link) old.close()
-    if (this.uid && this.uid !== welcome.uid) this.log.clear()
+    if (this.uid && this.uid !== welcome.uid) this.follower.log.clear()
     this.uid = welcome.uid
     this.resumeToken = welcome.tok ?? ''
-    this.resumeTried = false
+    this.refusedTokens = 0
     this.connection.everOnline = true
     this.phase('online')
     window.setTimeout(() => {
@@ -214,8 +205,9 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     if (link === this.link) this.link = null
     if (link === this.opening) this.opening = null
     if (!this.wanted || this.link || this.opening) return
-    if (code === 4003 && this.resumeToken && this.resumeTried) {
-      // The resume token has aged; a ticket may still open the door.
+    if (code === 4003 && !link.welcome && this.refusedTokens < 2) {
+      // The resume token or the ticket has aged on the way; a fresh ticket may still open the door.
+      this.refusedTokens += 1
       this.resumeToken = ''
       void this.connect()
     } else if (STOPPED.has(code)) this.phase('stopped', String(code))
@@ -225,18 +217,18 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
   frame(link: Link, frame: Inbound): void {
     switch (frame.t) {
       case T.ENT:
-        return this.entry(frame)
+        return this.follower.entry(frame)
       case T.CUR:
-        return this.cursor(frame.c, frame.u, frame.fr, frame.r ?? 0)
+        return this.follower.cursor(frame.c, frame.fr, frame.r ?? 0)
       case T.SIGNAL:
-        return this.typed(frame.c, frame.u)
+        return this.follower.typed(frame.c, frame.u)
       case T.GAP:
-        return this.gap(frame.heads)
+        return this.follower.gap(frame.heads)
       case T.PING:
         link.send({ t: T.PONG, n: frame.n })
         if (frame.uh > link.received) {
           link.received = frame.uh
-          void this.sync()
+          void this.follower.sync()
         }
         return
       case T.GOAWAY:
@@ -256,7 +248,6 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     window.clearTimeout(this.retryTimer)
     if (!beside) this.phase('connecting')
     try {
-      this.resumeTried = this.resumeToken !== ''
       const tok = this.resumeToken || (await this.options.ticket())
       if (!this.wanted || this.opening) return
       const url = this.options.url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/im`
@@ -269,11 +260,12 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
   }
 
   private later(least: number): void {
-    const wait = least + Math.random() * Math.min(30_000, 500 * 2 ** this.tries)
+    // Without a network there is nothing to try; the browser tells when it is back.
+    const wait = navigator.onLine ? least + Math.random() * Math.min(30_000, 500 * 2 ** this.tries) : 30_000
     this.tries = Math.min(this.tries + 1, 8)
     window.clearTimeout(this.retryTimer)
     this.retryTimer = window.setTimeout(() => void this.connect(), wait)
-    this.connection.retryAt = Date.now() + wait
+    this.connection.retryAt = navigator.onLine ? Date.now() + wait : 0
     this.phase('waiting')
   }
 
@@ -318,125 +310,10 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
   private async catchUp(): Promise<void> {
     this.notices.renew()
     await this.sender.load(this.uid)
-    await this.sync()
+    await this.follower.sync()
     for (const [c, s] of this.reads) this.link?.send({ t: T.READ, c, s })
     this.reads.clear()
     this.sender.flushAll()
-  }
-
-  private sync(): Promise<void> {
-    if (this.syncing) this.syncAgain = true
-    this.syncing ??= this.syncRounds().finally(() => {
-      this.syncing = null
-    })
-    return this.syncing
-  }
-
-  private async syncRounds(): Promise<void> {
-    do {
-      this.syncAgain = false
-      const heads = this.log.heads()
-      let cur: string | undefined
-      for (let done = false; !done && this.link; ) {
-        try {
-          const page = await this.link.ask<SyncedFrame>(cur ? { t: T.SYNC, heads, cur } : { t: T.SYNC, heads })
-          for (const told of page.convs) this.log.synced(told)
-          for (const c of page.gone ?? []) this.log.drop(c)
-          for (const told of page.convs) this.ack(told.c)
-          cur = page.cur
-          done = page.done
-        } catch (fault) {
-          if (!(fault instanceof ImError) || !fault.retry || fault.code === 'im.cut') return
-          await new Promise((resolve) => setTimeout(resolve, Math.max(500, fault.after)))
-        }
-      }
-      this.emit('conversation', '')
-    } while (this.syncAgain && this.link)
-  }
-
-  private entry(frame: EntFrame): void {
-    const { c, t: _t, ...entry } = frame
-    const known = this.log.conversations.get(c)
-    const news = this.log.take(c, entry)
-    if (!known) return this.mend(c)
-    if (entry.m && entry.f === this.uid) this.sender.landed(entry.m)
-    if (!news) return
-    known.typingUntil = 0
-    if (this.log.hole(c)) this.mend(c)
-    else this.ack(c)
-    if (entry.k !== 'void' && entry.f !== this.uid) {
-      if (entry.s > known.read) known.unread += 1
-      this.emit('entry', { c, entry })
-    }
-    this.emit('conversation', c)
-  }
-
-  private cursor(c: string, u: string, role: string, read: number): void {
-    const conversation = this.log.conversations.get(c)
-    if (!conversation) return
-    const mine = u === this.uid || role === this.link?.welcome?.role
-    if (mine && read > conversation.read) {
-      conversation.read = read
-      conversation.unread = conversation.entries.filter((e) => e.s > read && e.f !== this.uid && e.k !== 'void').length
-    }
-    if (!mine) conversation.peerRead = Math.max(conversation.peerRead, read)
-    this.emit('conversation', c)
-  }
-
-  private typed(c: string, u: string): void {
-    const conversation = this.log.conversations.get(c)
-    if (!conversation || u === this.uid) return
-    conversation.typingUntil = Date.now() + TYPING_MS
-    this.emit('conversation', c)
-    window.setTimeout(() => this.emit('conversation', c), TYPING_MS + 50)
-  }
-
-  private gap(heads: Record<string, number>): void {
-    for (const [c, head] of Object.entries(heads)) {
-      this.log.hear(c, head)
-      this.mend(c, 0)
-    }
-  }
-
-  /** A hole is often filled by the next frame; only then is it worth a question. */
-  private mend(c: string, wait = HOLE_MS): void {
-    if (this.holes.has(c)) return
-    const timer = window.setTimeout(() => void this.fill(c), wait)
-    this.holes.set(c, timer)
-  }
-
-  private async fill(c: string): Promise<void> {
-    this.holes.delete(c)
-    if (!this.log.conversations.has(c)) return void this.sync()
-    const hole = this.log.hole(c)
-    if (!hole || !this.link) return
-    try {
-      const page = await this.link.ask<PulledFrame>({ t: T.PULL, c, from: hole.from, to: hole.to, n: 200 })
-      const before = this.log.last(c)
-      this.log.pulled(c, page.ents, page.head)
-      const conversation = this.log.conversations.get(c)
-      for (const entry of page.ents as Entry[])
-        if (conversation && entry.f !== this.uid && entry.k !== 'void' && entry.s > before) {
-          if (entry.s > conversation.read) conversation.unread += 1
-          this.emit('entry', { c, entry })
-        }
-      this.ack(c)
-      this.emit('conversation', c)
-      if (this.log.last(c) > before && this.log.hole(c)) this.mend(c, 0)
-    } catch {
-      this.mend(c, 1_000)
-    }
-  }
-
-  private ack(c: string): void {
-    const last = this.log.last(c)
-    if (!last) return
-    this.acks.set(c, last)
-    this.ackTimer ||= window.setTimeout(() => {
-      this.ackTimer = 0
-      if (this.link?.open && this.acks.size) this.link.send({ t: T.ACK, d: Object.fromEntries(this.acks) })
-      this.acks.clear()
-    }, ACK_MS)
   }
 
   private phase(phase: Connection['phase'], reason = ''): void {
