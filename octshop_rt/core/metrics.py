@@ -49,11 +49,17 @@ class HttpMetrics:
             buckets=_SECONDS,
             registry=metrics.registry,
         )
+        # Looking a labelled child up costs more than counting on it; the labels are few (routes, methods, statuses).
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request has been answered."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._of.get((method, route, status))
+        if found is None:
+            found = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            self._of[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def refused(self, code: str) -> None:
         """One request has been refused with `code`."""

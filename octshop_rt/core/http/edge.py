@@ -158,8 +158,8 @@ class Edge:
         spent_ms = monotonic_ms() - request[STARTED]
         self._metrics.answered(_method(request), route, answer.status, spent_ms / 1000)
         # Reads that went well are counted, not told: their lines would cost more than the reads.
-        tell = log.info if request.method in MUTATING or answer.status >= 400 or spent_ms >= SLOW_MS else log.debug
-        tell("http", method=_method(request), route=route, status=answer.status, ms=spent_ms)
+        if request.method in MUTATING or answer.status >= 400 or spent_ms >= SLOW_MS:
+            log.info("http", method=_method(request), route=route, status=answer.status, ms=spent_ms)
 
 
 def route_of(request: web.Request) -> str:
