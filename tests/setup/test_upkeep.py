@@ -1,0 +1,91 @@
+"""The operator's commands on a real database: indexes, parked events, fsck with its three exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from octshop_rt.core import mongo, outbox
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.outbox import OutboxRow
+from tests.house.source import ROOT
+
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def config(db: Database, mongo_uri: str, tmp_path: Path) -> Path:
+    """A settings file that names the test's own databases."""
+    file = tmp_path / "s.toml"
+    file.write_text(f'mode = "test"\n[mongo]\nuri = "{mongo_uri}"\nprefix = "t{os.getpid()}"\n')
+    return file
+
+
+async def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "octshop_rt", *words],
+        cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+async def one_event(db: Database) -> str:
+    now = Clock().now()
+    row = OutboxRow(id=Ids(Clock()).new("E"), type="Nothing", body={"type": "Nothing"}, due_at=now, created_at=now)
+    await outbox.ROWS.insert(db, row)
+    return row.id
+
+
+async def state(db: Database, event_id: str) -> str:
+    row = await outbox.ROWS.one(db, {"_id": event_id})
+    assert row is not None
+    return row.state
+
+
+async def test_an_event_is_parked_seen_and_retried(db: Database, config: Path) -> None:  # req 6
+    event_id = await one_event(db)
+    seen = await command("outbox", "--config", str(config))
+    assert (seen.returncode, seen.stdout.strip()) == (0, "1 due, 0 later, 0 parked")
+    assert (await command("outbox", "--config", str(config), "park", event_id, "--reason", "it hurts")).returncode == 0
+    assert await state(db, event_id) == "parked"
+    seen = await command("outbox", "--config", str(config), "list")
+    assert seen.returncode == 1
+    assert event_id in seen.stdout
+    assert "it hurts" in seen.stdout
+    assert (await command("outbox", "--config", str(config), "retry", event_id)).returncode == 0
+    assert await state(db, event_id) == "waiting"
+    again = await command("outbox", "--config", str(config), "retry", event_id)
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+
+
+async def test_fsck_is_clean_violated_or_unable(db: Database, config: Path, tmp_path: Path) -> None:  # req 14
+    await command("indexes", "--config", str(config))
+    clean = await command("fsck", "--config", str(config))
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    event_id = await one_event(db)
+    await command("outbox", "--config", str(config), "park", event_id)
+    violated = await command("fsck", "--config", str(config))
+    assert violated.returncode == 1
+    assert event_id in violated.stdout
+    nowhere = tmp_path / "nowhere.toml"
+    nowhere.write_text('mode = "test"\n[mongo]\nuri = "mongodb://127.0.0.1:1"\n')
+    unable = await command("fsck", "--config", str(nowhere))
+    assert unable.returncode == 2, unable.stdout + unable.stderr
+    assert unable.stderr.count("\n") == 1
+    assert (await command("fsck", "--config", str(config), "--only", "F999")).returncode == 2
+
+
+async def test_indexes_makes_what_is_missing(db: Database, config: Path) -> None:
+    (first, *_) = [one for one in mongo.declared if one.indexes]
+    await db.raw(first).drop_indexes()
+    assert len(await db.index_keys(first)) == 1
+    assert (await command("indexes", "--config", str(config))).returncode == 0
+    assert len(await db.index_keys(first)) == 1 + len(first.indexes)
