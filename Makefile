@@ -43,6 +43,7 @@ bench: ready-test
 	@$(BIN)/python loadtests/outbox.py $(ARGS)
 	@$(BIN)/python loadtests/orders.py $(ARGS)
 	@$(BIN)/python loadtests/scans.py $(ARGS)
+	@$(BIN)/python loadtests/scans.py $(ARGS)
 	@$(BIN)/python loadtests/im_send.py $(ARGS)
 
 bench-im: ready-test

@@ -1,9 +1,9 @@
-"""Orders from checkout to voucher, and write-offs: closed loop against one server process; the data is audited after.
+"""Orders from checkout to voucher: closed loop against one server process; the data is audited after.
 
 The server, mongod and this load (with the simulated channel) are processes of their own on one machine. fsck must be
-clean at the end, and every acknowledged order, payment and write-off must be in the store exactly once.
+clean at the end, and every acknowledged order must be in the store exactly once.
 
-Run: `python loadtests/orders.py [--buyers 24] [--seconds 20] [--scans 400]`
+Run: `python loadtests/orders.py [--buyers 24] [--seconds 20]`
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.settings import Settings
 
 OUT = Path(__file__).parent / "out"
-CLERKS = 16
 POLL_SECONDS = 0.02
-OWNER = "13900000001"
 
 
 class Figure(msgspec.Struct):
@@ -59,7 +57,6 @@ class Buyers:
         self._gateway = gateway
         self._history = history
         self.ready_ms: list[int] = []
-        self.vouchers: list[dict[str, Any]] = []
 
     async def buy(self, buyer: Insistent, sku: dict[str, Any]) -> None:
         """Check out, pay on the phone, wait for the voucher."""
@@ -82,7 +79,6 @@ class Buyers:
             if page["items"]:
                 break
             await asyncio.sleep(POLL_SECONDS)
-        self.vouchers += page["items"]
         self.ready_ms.append(monotonic_ms() - began)
 
 
@@ -113,39 +109,12 @@ async def sell(
     return buyers, len(buyers.ready_ms) * 1000 / (monotonic_ms() - began)
 
 
-async def write_off(
-    http: aiohttp.ClientSession, origin: str, history: History, vouchers: list[dict[str, Any]]
-) -> tuple[float, list[int]]:
-    """Clerks in a closed loop over typed codes; write-offs per second and their milliseconds."""
-    clerks: list[Insistent] = []
-    for _ in range(CLERKS):
-        clerk = Insistent(http, [origin], history)
-        await clerk.sign_in("staff", OWNER)
-        clerks.append(clerk)
-    waiting, spent, began = list(vouchers), list[int](), monotonic_ms()
-
-    async def loop(clerk: Insistent) -> None:
-        while waiting:
-            voucher, request_id, asked = waiting.pop(), secrets.token_hex(12), monotonic_ms()
-            wish = {"request_id": request_id, "text": voucher["typed_code"], "uses": 1}
-            status, used = await clerk.ask("POST", f"/shop/{voucher['shop_id']}/redemptions", wish)
-            assert status == 201, used
-            history.redemptions[request_id] = used["id"]
-            spent.append(monotonic_ms() - asked)
-
-    await asyncio.gather(*(loop(clerk) for clerk in clerks))
-    return len(spent) * 1000 / (monotonic_ms() - began), spent
-
-
-def figures(rate: float, ready_ms: list[int], scans: float, scan_ms: list[int]) -> list[Figure]:
+def figures(rate: float, ready_ms: list[int]) -> list[Figure]:
     """What is told."""
     return [
         Figure("orders, checkout to voucher", round(rate, 1), "/s"),
         Figure("checkout to voucher, p50", statistics.median(ready_ms), "ms"),
         Figure("checkout to voucher, p99", statistics.quantiles(ready_ms, n=100)[98], "ms"),
-        Figure("write-offs", round(scans, 1), "/s"),
-        Figure("write-off, p50", statistics.median(scan_ms), "ms"),
-        Figure("write-off, p99", statistics.quantiles(scan_ms, n=100)[98], "ms"),
     ]
 
 
@@ -165,11 +134,9 @@ async def run(chosen: argparse.Namespace) -> int:
             await nodes[0].ready(http)
             async with spoken("orders"):
                 buyers, rate = await sell(http, nodes[0].origin, gateway, settings, history, chosen)
-            async with spoken("write-offs"):
-                scans, scan_ms = await write_off(http, nodes[0].origin, history, buyers.vouchers[: chosen.scans])
             counts, violations = await settle(settings)
             violations += await history.contradictions(settings)
-    told = [*figures(rate, buyers.ready_ms, scans, scan_ms)]
+    told = [*figures(rate, buyers.ready_ms)]
     told.append(Figure("violations after the run", len(violations), "", "0", not violations and not counts["parked"]))
     where = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {chosen.buyers} buyers"
     table = Table("figure", "value", "unit", "aim", "ok", title=where)
@@ -188,7 +155,6 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--buyers", type=int, default=24)
     arguments.add_argument("--seconds", type=float, default=20)
-    arguments.add_argument("--scans", type=int, default=400)
     raise SystemExit(asyncio.run(run(arguments.parse_args())))
 
 
