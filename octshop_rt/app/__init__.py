@@ -32,6 +32,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.core.uploads import PicturePool
 from octshop_rt.im.conversation import checks as im_checks
+from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
 from octshop_rt.subscriptions import Handlers, subscriptions
@@ -105,7 +106,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     """Everything, made by hand; nothing is asked of a server yet. SettingsError if production is unsafe."""
     _refuse_unsafe(settings)
     on = lay(settings, clock=clock, db=db)
-    commerce = raise_commerce(on)
+    commerce = raise_commerce(on, have_spoken=Acquaintance(on.db).have_spoken)
     verify = _verify(on, BranchesOfShops(commerce.shops))
     routes = [*commerce.routes(), *verify.routes]
     application = build_app(

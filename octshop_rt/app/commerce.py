@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,7 @@ class Commerce:
     order_handlers: OrderHandlers
     order_stock: OrderStock
     bills: BillService
+    have_spoken: Callable[[str, str], Awaitable[bool]]
 
     def routes(self) -> list[Route]:
         """Every route of the wing."""
@@ -89,14 +91,14 @@ class Commerce:
                 orders=self.orders,
                 payments=self.money.payments,
             ),
-            *ShopDesk(self.orders, self.shops, gate.members).routes(),
+            *ShopDesk(self.orders, self.shops, gate.members, self.have_spoken).routes(),
             *TillApi(self.bills, self.shops).routes(),
             *ChannelApi(self.money.inbox).routes(),
         ]
 
 
-def raise_commerce(on: Foundation) -> Commerce:
-    """Build the wing."""
+def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitable[bool]]) -> Commerce:
+    """Build the wing. `have_spoken(shop, buyer)` is chat's answer."""
     gate = _gate(on)
     money = _money(on)
     shops = ShopService(on.db, on.clock, on.ids)
@@ -122,6 +124,7 @@ def raise_commerce(on: Foundation) -> Commerce:
         ),
         order_handlers=OrderHandlers(on.clock, on.outbox, inventory),
         order_stock=OrderStock(on.db, inventory),
+        have_spoken=have_spoken,
         bills=BillService(db=on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, cashier=money.cashier),
     )
 

@@ -73,6 +73,20 @@ async def test_the_till_and_the_voucher_page_hear_at_once(two_nodes: House) -> N
         await till.close()
 
 
+async def test_a_shop_sees_only_buyers_it_deals_with(one_node: House) -> None:
+    async with one_node.client() as buyer, one_node.client() as stranger, one_node.client() as agent:
+        known = (await buyer.sign_in("buyer", "13800000001"))["person"]["id"]
+        unknown = (await stranger.sign_in("buyer", "13800000002"))["person"]["id"]
+        await agent.sign_in("staff", "13900000005")
+        buyers = f"/shop/{one_node.shop_id}/buyers"
+        await agent.get(f"{buyers}/{known}", expect=404)
+        socket = await socket_of(buyer, "buyer")
+        await socket.open(one_node.shop_id)
+        assert (await agent.get(f"{buyers}/{known}"))["orders_count"] == 0
+        await agent.get(f"{buyers}/{unknown}", expect=404)
+        await socket.close()
+
+
 async def test_nobody_watches_what_he_may_not_fetch(one_node: House) -> None:
     async with one_node.client() as buyer, one_node.client() as other, one_node.client() as agent:
         await buyer.sign_in("buyer", "13800000001")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from msgspec import Struct
 
 from octshop_rt.commerce.api.buyer_orders import Orders
@@ -13,6 +15,7 @@ from octshop_rt.commerce.shop.policy import Policy
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.commerce.shop.staff_model import TillView
 from octshop_rt.core.auth.model import Right, ShopStaff, at_shop
+from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id
 
@@ -41,12 +44,19 @@ class ShopProfile(ShopPage, frozen=True, kw_only=True):
 
 
 class ShopDesk:
-    """For staff of the shop in the path."""
+    """For staff of the shop in the path. `have_spoken(shop, buyer)` says whether the two have a conversation."""
 
-    def __init__(self, orders: OrderService, shops: ShopService, members: Members) -> None:
+    def __init__(
+        self,
+        orders: OrderService,
+        shops: ShopService,
+        members: Members,
+        have_spoken: Callable[[str, str], Awaitable[bool]],
+    ) -> None:
         self._orders = orders
         self._shops = shops
         self._members = members
+        self._have_spoken = have_spoken
 
     def routes(self) -> list[Route]:
         """Below /shop/{shop_id}."""
@@ -86,6 +96,9 @@ class ShopDesk:
     async def buyer(self, call: Call[ShopStaff]) -> BuyerCard:
         card = await self._members.card(call.path["buyer_id"])
         count = await self._orders.count_of(call.who, card.id)
+        # a shop sees the people it deals with, not everyone whose id it can name
+        if not count and not await self._have_spoken(call.who.shop_id, card.id):
+            raise NotFound
         return BuyerCard(id=card.id, nickname=card.nickname, phone_masked=card.phone_masked, orders_count=count)
 
     async def profile(self, call: Call[ShopStaff]) -> ShopProfile:
