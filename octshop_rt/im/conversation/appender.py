@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from octshop_rt.core.clock import Clock
+from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
@@ -28,18 +28,19 @@ Key = tuple[str, str, str]
 Committed = Callable[[Sequence[tuple[Entry, str]]], None]
 
 _CALM = 4  # writes a conversation travels alone after a clash with another node
-_MOST_TRIES = 12
+_LOSING_MS = 5_000  # how long a draft may lose the race for a number before it is refused as Busy
+_TAKEN_MS = 1_000  # how long to wait for a number another node has taken to reach the majority
 
 
 class _Pending:
     """A draft on its way; `done` resolves to what became of it and never raises."""
 
-    __slots__ = ("done", "draft", "tries")
+    __slots__ = ("done", "draft", "lost_at")
 
     def __init__(self, draft: Draft, done: asyncio.Future[Appended | DomainError]) -> None:
         self.draft = draft
         self.done = done
-        self.tries = 0
+        self.lost_at: int | None = None
 
     def settle(self, outcome: Appended | DomainError) -> None:
         if not self.done.done():
@@ -47,14 +48,21 @@ class _Pending:
 
 
 class _Lane:
-    """One conversation's queue. `tail` is the highest number a majority is known to hold; None: ask."""
+    """One conversation's queue. `tail` is the highest number a majority is known to hold; None: ask.
 
-    __slots__ = ("alone", "busy", "c", "heard", "tail", "waiting")
+    `taken` is a number another node was seen to hold first. The refusal comes at once, the majority a moment later:
+    until then the tail still reads as one less, and trying again would only lose again.
+    """
+
+    __slots__ = ("alone", "busy", "c", "heard", "losses", "tail", "taken", "taken_at", "waiting")
 
     def __init__(self, c: str) -> None:
         self.c = c
         self.tail: int | None = None
         self.heard = 0
+        self.taken = 0
+        self.taken_at = 0
+        self.losses = 0
         self.busy = False
         self.alone = 0
         self.waiting: deque[_Pending] = deque()
@@ -139,6 +147,7 @@ class Appender:
         lane = self._lanes.get(c)
         if lane is not None and s > lane.heard:
             lane.heard = s
+            self._enqueue(lane)  # the race for the next number is on
 
     async def drain(self, seconds: float) -> None:
         """Wait until everything queued is settled."""
@@ -228,23 +237,24 @@ class Appender:
             for lane in flight.lanes:
                 lane.busy = False
                 lane.alone = max(0, lane.alone - 1)
-                if lane.waiting:
-                    pause = lane.waiting[0].tries
-                    if pause > 1:  # a race lost twice: step aside for a random moment so that it becomes fair
-                        delay = random.random() * 0.002 * pause  # noqa: S311  (jitter, not a secret)
-                        asyncio.get_running_loop().call_later(delay, self._enqueue, lane)
-                    else:
-                        self._enqueue(lane)
+                if lane.losses and lane.heard < lane.taken:
+                    # Wait for word of the number that was lost; without word (no bus) look again soon.
+                    delay = (0.5 + random.random()) * 0.002 * min(lane.losses, 5)  # noqa: S311  (jitter, no secret)
+                    asyncio.get_running_loop().call_later(delay, self._enqueue, lane)
+                else:
+                    self._enqueue(lane)
 
     async def _number(self, flight: _Flight) -> None:
         """Give every waiting draft of these lanes its number. Lanes whose tail cannot be read refuse theirs."""
-        unknown = [lane for lane in flight.lanes if lane.tail is None]
-        if unknown:
-            tails = await asyncio.gather(*(store.tail(self._db, lane.c) for lane in unknown), return_exceptions=True)
-            for lane, tail in zip(unknown, tails, strict=True):
-                lane.tail = tail if isinstance(tail, int) else None
+        await self._ask_tails([lane for lane in flight.lanes if lane.tail is None])
         now = self._clock.now()
         for lane in flight.lanes:
+            if lane.tail is not None and max(lane.tail, lane.heard) < lane.taken:
+                if monotonic_ms() - lane.taken_at < _TAKEN_MS:
+                    lane.tail = None
+                    lane.losses += 1
+                    continue
+                lane.taken = 0  # it was rolled back
             taken = [lane.waiting.popleft() for _ in range(min(len(lane.waiting), self._most))]
             if lane.tail is None:
                 for pending in taken:
@@ -255,6 +265,17 @@ class Appender:
                 number += 1
                 flight.rows.append(self._row(pending.draft, number, now))
                 flight.owners.append((lane, pending))
+
+    async def _ask_tails(self, lanes: list[_Lane]) -> None:
+        unknown: list[_Lane] = []
+        for lane in lanes:
+            if 0 < lane.taken <= lane.heard:
+                lane.tail = lane.heard
+            else:
+                unknown.append(lane)
+        tails = await asyncio.gather(*(store.tail(self._db, lane.c) for lane in unknown), return_exceptions=True)
+        for lane, tail in zip(unknown, tails, strict=True):
+            lane.tail = tail if isinstance(tail, int) else None
 
     def _row(self, draft: Draft, s: int, now: int) -> Entry:
         return Entry(
@@ -281,6 +302,7 @@ class Appender:
         fresh: list[tuple[Entry, str]] = []
         for row, (lane, pending) in zip(flight.rows[:count], flight.owners[:count], strict=True):
             lane.tail = row.s
+            lane.losses = 0
             pending.settle(Appended(row, dup=False))
             fresh.append((row, pending.draft.origin))
         if fresh:
@@ -295,11 +317,15 @@ class Appender:
         if "m" in clash.key:
             await self._said_before(lane, pending)
             return
+        now = monotonic_ms()
         self.clashes += 1
         lane.tail = None
         lane.alone = _CALM
-        pending.tries += 1
-        if pending.tries > _MOST_TRIES:
+        lane.losses += 1
+        lane.taken, lane.taken_at = flight.rows[clash.position].s, now
+        if pending.lost_at is None:
+            pending.lost_at = now
+        if now - pending.lost_at > _LOSING_MS:
             pending.settle(Busy())
         else:
             lane.waiting.appendleft(pending)
