@@ -13,7 +13,7 @@ from octshop_rt.commerce.member import store as member_store
 from octshop_rt.commerce.shop import staff_checks, staff_store
 from octshop_rt.commerce.shop.staff_model import GrantRow, NoSuchPlace, Role
 from octshop_rt.core.auth.codes import CODE_MS, TRIES
-from octshop_rt.core.auth.model import Audience, Right
+from octshop_rt.core.auth.model import Audience, CodeTooSoon, Right, TooManyTries
 from octshop_rt.core.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from octshop_rt.core.fsck import examine
 from tests.auth.town import ADMIN_PHONE, BUYER_PHONE, OWN, PASSWORD, STAFF_PHONE, Town
@@ -332,3 +332,19 @@ async def test_fsck_finds_what_was_planted(settled: Town) -> None:
 async def test_nobody_is_let_in_for_the_public_audience(settled: Town) -> None:
     people = CommercePeople(settled.members, settled.staff)
     assert await people.person(Audience.PUBLIC, settled.buyer_id) is None
+
+
+async def test_all_the_world_at_once_is_slowed_down_too(settled: Town) -> None:
+    for number in range(300):
+        await settled.throttle.enter(Audience.BUYER, f"10.{number % 250}.{number}.1")
+    with pytest.raises(TooManyTries):
+        await settled.throttle.enter(Audience.BUYER, "192.0.2.77")
+    await settled.throttle.enter(Audience.STAFF, "192.0.2.77")  # a door of its own
+
+
+async def test_one_network_cannot_have_codes_sent_without_end(settled: Town) -> None:
+    for number in range(60):
+        await settled.codes.send(Audience.BUYER, f"1390001{number:04d}", f"203.0.113.{number}", known=True)
+    with pytest.raises(CodeTooSoon):
+        await settled.codes.send(Audience.BUYER, "13900020000", "203.0.113.99", known=True)
+    await settled.codes.send(Audience.BUYER, "13900020000", "203.0.114.1", known=True)
