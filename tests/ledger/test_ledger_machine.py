@@ -184,8 +184,8 @@ def test_any_order_of_postings(mongo_uri: str):
             run_state_machine_as_test(
                 LedgerMachine,
                 settings=settings(
-                    max_examples=30,
-                    stateful_step_count=25,
+                    max_examples=15,
+                    stateful_step_count=20,
                     deadline=None,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
                 ),

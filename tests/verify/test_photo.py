@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import struct
+import threading
 import time
 import zlib
 
@@ -151,7 +152,7 @@ def test_a_bomb_is_refused_before_it_is_decoded():
     for data in (bomb(50_000, 50_000), bomb(5_001, 5_000), bomb(20_000, 10)):
         with pytest.raises(TooManyPixels):
             open_picture(data)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10  # decoding them would take gigabytes and minutes
 
 
 @pytest.mark.parametrize(
@@ -234,17 +235,25 @@ async def test_a_stream_is_cut_where_it_grows_too_long():
 
 async def test_the_pool_is_bounded_and_gives_up_on_slow_work():
     pool = PicturePool(workers=1, waiting=1, seconds=0.2)
+    gate = threading.Event()
 
     def slow(data: bytes) -> int:
-        time.sleep(0.5)
+        gate.wait(60)
         return len(data)
 
-    began = time.monotonic()
     answers = await asyncio.gather(*(pool.run(slow, b"x") for _ in range(4)), return_exceptions=True)
-    assert all(isinstance(answer, Busy) for answer in answers)
-    assert time.monotonic() - began < 0.45
-    await asyncio.sleep(1)  # the threads have ended: there is room again
-    assert await pool.run(len, b"abc") == 3
+    assert all(isinstance(answer, Busy) for answer in answers)  # two out of time, two had no room
+    with pytest.raises(Busy):  # a thread cannot be stopped: its place is taken until it ends
+        await pool.run(len, b"abc")
+    gate.set()
+    for _ in range(200):
+        try:
+            assert await pool.run(len, b"abc") == 3
+            break
+        except Busy:
+            await asyncio.sleep(0.05)
+    else:
+        pytest.fail("the places of ended threads are not given back")
     pool.close()
 
 

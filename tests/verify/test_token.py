@@ -38,11 +38,11 @@ def test_one_wrong_digit_anywhere_is_refused(number: str, rev: int, now: int, pl
         token.read(KEYS, forged, now=now)
 
 
-def test_a_million_made_up_tokens_are_refused():
-    # req WO4: chance alone does not open a voucher (a fifth of them in the shape, the rest of it tried by length)
+def test_made_up_tokens_are_refused():
+    # req WO4: chance alone does not open a voucher
     dice = random.Random(4)
     number = "1234567890123456"
-    for _ in range(200_000):
+    for _ in range(100_000):
         made_up = f"72{number}{dice.randrange(100):02d}{NOW // 30_000 % 100_000:05d}{dice.randrange(10**20):020d}"
         with pytest.raises(BadCode):
             token.read(KEYS, made_up, now=NOW)

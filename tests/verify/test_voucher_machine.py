@@ -197,8 +197,8 @@ def test_any_order_of_scans_uses_and_refunds(mongo_uri: str):
             run_state_machine_as_test(
                 VoucherMachine,
                 settings=settings(
-                    max_examples=40,
-                    stateful_step_count=25,
+                    max_examples=25,
+                    stateful_step_count=20,
                     deadline=None,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
                 ),
