@@ -40,11 +40,7 @@ test: ready-test
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 bench: ready-test
-	@$(BIN)/python loadtests/outbox.py $(ARGS)
-	@$(BIN)/python loadtests/orders.py $(ARGS)
-	@$(BIN)/python loadtests/scans.py $(ARGS)
-	@$(BIN)/python loadtests/scans.py $(ARGS)
-	@$(BIN)/python loadtests/im_send.py $(ARGS)
+	@for one in outbox orders scans im_send; do $(BIN)/python loadtests/$$one.py || exit 1; done
 
 bench-im: ready-test
 	@$(BIN)/python loadtests/im_send.py $(ARGS)
