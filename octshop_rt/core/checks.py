@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from octshop_rt.core import mongo, outbox
 from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.dispatcher import Dispatcher
@@ -48,9 +50,21 @@ async def _missing_indexes(db: Database) -> AsyncIterator[Finding]:
                 )
 
 
+async def _misfits(db: Database) -> AsyncIterator[Finding]:
+    for collection in mongo.declared:
+        async for doc in db.raw(collection).find({}):
+            object_id = f"{collection.database}.{collection.name} {doc.get('_id')}"
+            try:
+                collection.of(doc)
+            except msgspec.ValidationError as fault:
+                expected = collection.shape.__name__
+                yield Finding(check="F81", object_id=object_id, expected=expected, found=str(fault))
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F60", text="no outbox row waits long past its time", run=_late_rows),
     Check(id="F61", text="no outbox row is parked", run=_parked_rows),
     Check(id="F62", text="no outbox lease is longer than a lease", run=_long_leases),
     Check(id="F80", text="every declared index exists", run=_missing_indexes),
+    Check(id="F81", text="every document has the shape its collection declares", run=_misfits),
 )

@@ -242,7 +242,7 @@ class Collection(Generic[Row]):
         raw, session = self._bind(at)
         with _faults(write=False, inside=session):
             cursor = raw.find(query, sort=sort, limit=limit, session=session)
-            return [self._of(doc) for doc in await cursor.to_list()]
+            return [self.of(doc) for doc in await cursor.to_list()]
 
     async def scan(
         self, at: Database | Transaction, query: Doc, *, sort: Sequence[tuple[str, int]] | None = None
@@ -251,7 +251,7 @@ class Collection(Generic[Row]):
         raw, session = self._bind(at)
         with _faults(write=False, inside=session):
             async for doc in raw.find(query, sort=sort, session=session):
-                yield self._of(doc)
+                yield self.of(doc)
 
     async def insert(self, at: Database | Transaction, row: Row) -> None:
         """Store a new row. DuplicateKey if a unique index refuses it."""
@@ -331,9 +331,10 @@ class Collection(Generic[Row]):
         return at.raw(self), None
 
     def _row(self, doc: dict[str, Any] | None) -> Row | None:
-        return None if doc is None else self._of(doc)
+        return None if doc is None else self.of(doc)
 
-    def _of(self, doc: dict[str, Any]) -> Row:
+    def of(self, doc: dict[str, Any]) -> Row:
+        """The row of a document. msgspec.ValidationError if it is none."""
         doc["id"] = doc.pop("_id")
         return msgspec.convert(doc, self.shape, builtin_types=_BUILTINS)
 
