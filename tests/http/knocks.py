@@ -254,7 +254,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "own": at("/shop/S1/buyers/@buyer_a"),
         "other": at("/shop/S3/buyers/@buyer_b"),
         "missing": at("/shop/S1/buyers/@missing"),
-        "stranger": at("/shop/S1/buyers/@buyer_b"),
+        "stranger": at("/shop/S1/buyers/@owner_m2"),
     },
     "GET /shop/{shop_id}/profile": {
         "own": at("/shop/S1/profile"),
