@@ -121,7 +121,7 @@ async def sums(at: Place, account: AccountName | None = None) -> list[AccountSum
         ],
     )
     return [
-        AccountSum(cast("str", row["_id"]), cast("int", row["debit_fen"]), cast("int", row["credit_fen"]))
+        AccountSum(row["_id"], cast("int", row["debit_fen"]), cast("int", row["credit_fen"]))
         for row in rows
         if isinstance(row["_id"], str)  # F81 names what else there is
     ]
