@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from octshop_rt.commerce.order.model import NothingToPay, NotPayable
 from octshop_rt.commerce.order.service import OrderService
-from octshop_rt.commerce.payment.model import AlreadyPaid, ChannelRefused, NoChannelAccount, PayView, Wish
+from octshop_rt.commerce.payment.model import AlreadyPaid, ChannelRefused, NoChannelAccount, PayView, TimeIsUp, Wish
 from octshop_rt.commerce.payment.service import PaymentService
 from octshop_rt.core.auth.model import BUYER, Buyer
 from octshop_rt.core.clock import MINUTE
@@ -55,6 +55,7 @@ class BuyerPayments:
                     ChannelRefused,
                     NoChannelAccount,
                     RequestConflict,
+                    TimeIsUp,
                 ),
                 summary="Open a payment for orders; its code_url is to be shown or opened",
                 limit=PAYMENTS,
