@@ -131,6 +131,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         origins=application[ORIGINS],
         address=application[ADDRESS],
         node=on.node,
+        metrics=on.metrics,
     )
     application.router.add_get("/im", im.handle)
     sender = commerce.gate.sender
