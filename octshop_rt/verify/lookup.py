@@ -110,8 +110,10 @@ class Lookup:
         if first is None:
             return CodeBurnt()  # replaced by a newer one, or used by typing the code
         if first.clerk_id == clerk.person_id and found.way is Way.QR:
-            return JustRedeemed(**rules.told_of(first), uses_left=found.voucher.uses_left)
-        return CodeBurnt(**rules.told_of(first))
+            return JustRedeemed(
+                **rules.told(rules.last_use_of(first), full_name=True), uses_left=found.voucher.uses_left
+            )
+        return CodeBurnt(**rules.told(rules.last_use_of(first)))
 
     async def _by_token(self, clerk: ShopStaff, digits: str) -> Found:
         now = self._clock.now()

@@ -110,11 +110,6 @@ def told(last: LastUse, *, full_name: bool = False) -> dict[str, object]:
     }
 
 
-def told_of(redemption: Redemption) -> dict[str, object]:
-    """The same, of the redemption itself."""
-    return told(last_use_of(redemption), full_name=True)
-
-
 def last_use_of(redemption: Redemption) -> LastUse:
     """A redemption as its voucher remembers it."""
     return LastUse(

@@ -189,7 +189,9 @@ async def test_a_qr_burns_with_its_use_and_a_typed_code_waits_five_seconds(house
     await house.redeem(digits)
     house.clock.advance(6_000)
     assert isinstance(await refused(house.redeem(digits)), JustRedeemed)  # his own use of the same picture
-    assert isinstance(await refused(house.redeem(digits, by=OTHER_CLERK)), CodeBurnt)
+    burnt = await refused(house.redeem(digits, by=OTHER_CLERK))
+    assert isinstance(burnt, CodeBurnt)
+    assert burnt.data["by"] == "王*"
     await house.redeem(await house.shown(voucher))  # the page has a fresh one at once
     assert isinstance(await refused(house.redeem(voucher.typed_code)), JustRedeemed)
     house.clock.advance(5_000)
