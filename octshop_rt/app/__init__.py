@@ -20,6 +20,7 @@ from octshop_rt.commerce.order import checks as order_checks
 from octshop_rt.commerce.order.notices import OrderNotices
 from octshop_rt.commerce.payment import checks as payment_checks
 from octshop_rt.commerce.payment import checks_books as payment_books
+from octshop_rt.commerce.shop import staff_checks
 from octshop_rt.core import checks as core_checks
 from octshop_rt.core.auth import checks as auth_checks
 from octshop_rt.core.auth.codes import InboxSender
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     *core_checks.CHECKS,
     *auth_checks.CHECKS,
     *member_checks.CHECKS,
+    *staff_checks.CHECKS,
 )
 
 
@@ -98,6 +100,7 @@ class App:
         await self.im.stop()
         await self.dispatcher.stop()
         self.commerce.gate.sessions.close()
+        self.commerce.gate.passwords.close()
         self.verify.pictures.close()
         await self.foundation.stop()
 
@@ -202,6 +205,12 @@ def _refuse_unsafe(settings: Settings) -> None:
         return
     if settings.sandbox.url:
         message = "settings: the payment simulator ([sandbox] url) is refused in production"
+        raise SettingsError(message)
+    if not settings.sms.url:
+        message = "settings: production needs [sms] url, the gateway that brings sign-in codes to phones"
+        raise SettingsError(message)
+    if not settings.http.origin.startswith("https://"):
+        message = "settings: [http] public_url must be the https:// address browsers use: cookies are sent to no other"
         raise SettingsError(message)
     for name, account in settings.wechat.items():
         if not account.gateway_url.startswith("https://"):

@@ -143,6 +143,7 @@ class Dispatcher:
                 task.cancel()
         self._tasks[-1].cancel()
         await asyncio.wait({self._tasks[-1], *working})
+        self._tasks = []
         await outbox.release(self._db, self._owner)
 
     async def drain(self) -> int:
