@@ -54,7 +54,4 @@ def _zbar(picture: Image.Image) -> Sequence[str]:
     read = second_opinion()
     if read is None:
         return []
-    width, height = picture.size
-    if min(width, height) < _HALF_FROM:
-        return read(picture)
-    return read(picture.resize((width // 2, height // 2)))
+    return read(picture if min(picture.size) < _HALF_FROM else picture.reduce(2))
