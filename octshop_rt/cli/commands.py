@@ -25,7 +25,7 @@ program = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help=say(
-        "多商户商城:聊天、下单支付、扫码核销、收银。第一次使用请运行 octshop-rt run。",
+        "多商户商城：聊天、下单支付、扫码核销、收银。第一次使用请运行 octshop-rt run。",
         "A multi-merchant shop in real time: chat, checkout, payment, write-off, cashier. Start with: octshop-rt run.",
     ),
 )
@@ -117,7 +117,7 @@ def outbox_park(context: typer.Context, event_id: str, reason: str = "parked by 
     go(partial(upkeep.park_event, *context.obj, event_id, reason))
 
 
-@program.command(help=say("检查环境:已有、缺少、不安全的部分", "What is there, what is missing, what is unsafe"))
+@program.command(help=say("检查环境：已有、缺少、不安全的部分", "What is there, what is missing, what is unsafe"))
 def doctor(config: Config = None, data: Data = DEFAULT_DATA) -> None:
     """Exit code 1 if anything prevents a start or endangers the installation."""
 

@@ -46,7 +46,7 @@ def machine(data_dir: Path) -> Iterator[Sight]:
     yield from _folder(data_dir)
     if os.geteuid() == 0:
         words = say(
-            "正以 root 身份运行;请为服务创建专用账号", "running as root; give the service an account of its own"
+            "正以 root 身份运行；请为服务创建专用账号", "running as root; give the service an account of its own"
         )
         yield Sight("note", say("用户", "user"), words)
 
@@ -60,7 +60,7 @@ def _mongod(data_dir: Path) -> Sight:
     words = f"{'.'.join(map(str, version))} ({program})"
     if version[0] < OLDEST_SUPPORTED_MONGOD:
         words += say(
-            ";已停止维护,仅限本机试用,联网部署请用受支持的 MongoDB",
+            ";已停止维护，仅限本机试用，联网部署请用受支持的 MongoDB",
             "; past its end of life: for trial on this machine only, bring a supported MongoDB for anything networked",
         )
         return Sight("note", "mongod", words)
@@ -80,7 +80,7 @@ def _web() -> Sight:
     if (pages / "shop" / "index.html").is_file():
         return Sight("ok", say("网页", "web pages"), str(pages))
     return Sight(
-        "bad", say("网页", "web pages"), say(f"{pages} 尚未构建,请运行 make run", f"{pages} is not built; run make run")
+        "bad", say("网页", "web pages"), say(f"{pages} 尚未构建，请运行 make run", f"{pages} is not built; run make run")
     )
 
 
@@ -99,12 +99,12 @@ def _folder(data_dir: Path) -> Iterator[Sight]:
         yield Sight("bad", name, say(f"{nearest} 不可写", f"{nearest} is not writable for this user"))
         return
     free_mb = shutil.disk_usage(nearest).free >> 20
-    words = say(f"{place},剩余 {free_mb} MB", f"{place}, {free_mb} MB free")
+    words = say(f"{place}，剩余 {free_mb} MB", f"{place}, {free_mb} MB free")
     yield Sight("ok" if free_mb >= FREE_MB else "bad", name, words)
     for secret in sorted(file for file in place.rglob("*") if file.name in {"password", "keyfile", "secret"}):
         mode = stat.S_IMODE(secret.stat().st_mode)
         if mode & 0o077:
-            words = say(f"{secret} 可被他人读取,请运行:chmod 600 ", f"{secret} can be read by others; run: chmod 600 ")
+            words = say(f"{secret} 可被他人读取，请运行:chmod 600 ", f"{secret} can be read by others; run: chmod 600 ")
             yield Sight("bad", say("密钥", "secret"), f"{words}{secret}")
 
 
@@ -133,7 +133,7 @@ def _deployment(info: dict[str, object]) -> Sight:
     version, replica_set = str(info["version"]), info.get("replica_set")
     if not replica_set:
         words = say(
-            "不是副本集,没有事务;请以 --replSet 启动",
+            "不是副本集，没有事务；请以 --replSet 启动",
             "is no replica set and has no transactions; start it with --replSet",
         )
         return Sight("bad", "MongoDB", f"{version} {words}")
@@ -144,7 +144,7 @@ def _deployment(info: dict[str, object]) -> Sight:
 def _dangers(settings: Settings) -> Iterator[Sight]:
     name = say("配置", "settings")
     if not settings.production:
-        yield Sight("note", name, say(f"模式 {settings.mode}:仅限试用", f"mode {settings.mode}: for trial only"))
+        yield Sight("note", name, say(f"模式 {settings.mode}：仅限试用", f"mode {settings.mode}: for trial only"))
         return
     if settings.sandbox.url:
         yield Sight("bad", name, say("生产环境不得配置 sandbox", "[sandbox] must not be set in production"))

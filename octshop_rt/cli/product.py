@@ -116,7 +116,7 @@ async def sandbox(data: Path, port: int) -> int:
     must_be_free(HOST, port, "--port")
     async with contextlib.AsyncExitStack() as stack:
         _, url = await _simulator(data, PORT, port, stack)
-        out.print(say(f"微信支付模拟器:{url}", f"WeChat Pay simulator: {url}"))
+        out.print(say(f"微信支付模拟器：{url}", f"WeChat Pay simulator: {url}"))
         await stop.asked()
     return 0
 

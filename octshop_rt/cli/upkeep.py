@@ -32,7 +32,7 @@ async def list_outbox(config: Path | None, data: Path) -> int:
     async with database(config, data) as db:
         counts = await outbox.counts(db, now=Clock().now())
         parked = await outbox.parked(db)
-    words = say("到期 {due},未到期 {later},搁置 {parked}", "{due} due, {later} later, {parked} parked")
+    words = say("到期 {due}，未到期 {later}，搁置 {parked}", "{due} due, {later} later, {parked} parked")
     out.print(words.format(**counts))
     if parked:
         table = Table("id", say("事件", "event"), say("尝试", "tries"), say("到期", "due"), say("原因", "reason"))
@@ -72,10 +72,10 @@ async def check_all(config: Path | None, data: Path, checks: Sequence[Check], on
     async with database(config, data) as db:
         report = await fsck.examine(db, chosen)
     for finding in report.findings:
-        words = say("应为 {expected},实为 {found}", "expected {expected}, found {found}")
+        words = say("应为 {expected}，实为 {found}", "expected {expected}, found {found}")
         text = words.format(expected=finding.expected, found=finding.found)
         out.print(f"{finding.check}  {finding.object_id}: {text}", markup=False)
-    words = say("{checks} 项检查,{bad} 处不符", "{checks} checks, {bad} violations")
+    words = say("{checks} 项检查，{bad} 处不符", "{checks} checks, {bad} violations")
     out.print(words.format(checks=report.checks, bad=len(report.findings)))
     return CLEAN if report.clean else VIOLATED
 

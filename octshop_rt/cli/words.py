@@ -19,7 +19,7 @@ class PortBusy(DomainError):
 
     code = "cli.port_busy"
     status = 503
-    zh = "端口 {port} 已被占用。请停止占用它的程序,或用 {option} 换一个端口"
+    zh = "端口 {port} 已被占用。请停止占用它的程序，或用 {option} 换一个端口"
     en = "Port {port} is in use. Stop the program that holds it, or choose another with {option}"
 
 
@@ -55,7 +55,7 @@ class WorkerFailed(DomainError):
 
     code = "cli.worker_failed"
     status = 503
-    zh = "另一个服务进程没有启动。日志:{log}"
+    zh = "另一个服务进程没有启动。日志：{log}"
     en = "A further server process did not start. Log: {log}"
 
 

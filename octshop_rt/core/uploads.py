@@ -33,7 +33,7 @@ class UploadTooLarge(DomainError):
 
     code = "upload.too_large"
     status = 413
-    zh = "文件太大,最大 {most_mib} MB"
+    zh = "文件太大，最大 {most_mib} MB"
     en = "The file is too large; at most {most_mib} MB"
 
 
@@ -42,7 +42,7 @@ class NotAPicture(DomainError):
 
     code = "upload.not_a_picture"
     status = 415
-    zh = "无法识别的图片,请上传 JPG、PNG 或 WebP"
+    zh = "无法识别的图片，请上传 JPG、PNG 或 WebP"
     en = "Not a readable picture; upload JPG, PNG or WebP"
 
 

@@ -11,7 +11,7 @@ class NoMongod(DomainError):
     code = "embedded.no_mongod"
     status = 503
     zh = (
-        "没有可用的 mongod({why})。请任选其一:安装 MongoDB 6 以上并放入 PATH;"
+        "没有可用的 mongod({why})。请任选其一：安装 MongoDB 6 以上并放入 PATH;"
         "启动容器 docker run -p 27017:27017 mongo:8 --replSet rs0;"
         '或在配置中写 [mongo] uri = "mongodb://…" 后用 octshop-rt serve --config 启动'
     )
@@ -36,7 +36,7 @@ class MissingLibrary(DomainError):
 
     code = "embedded.missing_library"
     status = 503
-    zh = "mongod 缺少系统库 {library},请运行:apt-get install {package}"
+    zh = "mongod 缺少系统库 {library}，请运行:apt-get install {package}"
     en = "mongod needs the system library {library}; run: apt-get install {package}"
 
 
@@ -45,7 +45,7 @@ class DataInUse(DomainError):
 
     code = "embedded.data_in_use"
     status = 503
-    zh = "数据目录 {path} 正被另一个进程使用(pid {pid})。请先停止它,或用 --data 指定另一个目录"
+    zh = "数据目录 {path} 正被另一个进程使用(pid {pid})。请先停止它，或用 --data 指定另一个目录"
     en = "The data folder {path} is in use by another process (pid {pid}). Stop it first, or choose another with --data"
 
 
@@ -54,7 +54,7 @@ class DataReadOnly(DomainError):
 
     code = "embedded.data_read_only"
     status = 503
-    zh = "无法写入数据目录 {path}({why})。请修改其权限,或用 --data 指定另一个目录"
+    zh = "无法写入数据目录 {path}({why})。请修改其权限，或用 --data 指定另一个目录"
     en = "Cannot write the data folder {path} ({why}). Change its permissions, or choose another with --data"
 
 
@@ -63,7 +63,7 @@ class DiskFull(DomainError):
 
     code = "embedded.disk_full"
     status = 503
-    zh = "{path} 所在磁盘空间不足:剩余 {free_mb} MB,至少需要 {need_mb} MB"
+    zh = "{path} 所在磁盘空间不足：剩余 {free_mb} MB,至少需要 {need_mb} MB"
     en = "The disk of {path} is nearly full: {free_mb} MB free, at least {need_mb} MB needed"
 
 
@@ -72,7 +72,7 @@ class ServerFailed(DomainError):
 
     code = "embedded.server_failed"
     status = 503
-    zh = "{program} 启动失败(退出码 {exit_code}):{last_line}。完整日志:{log}"
+    zh = "{program} 启动失败(退出码 {exit_code}):{last_line}。完整日志：{log}"
     en = "{program} failed to start (exit code {exit_code}): {last_line}. Full log: {log}"
 
 
@@ -81,5 +81,5 @@ class ServerSlow(DomainError):
 
     code = "embedded.server_slow"
     status = 503
-    zh = "{program} 在 {seconds} 秒内没有就绪。完整日志:{log}"
+    zh = "{program} 在 {seconds} 秒内没有就绪。完整日志：{log}"
     en = "{program} was not ready within {seconds} s. Full log: {log}"

@@ -73,7 +73,7 @@ class TooFast(RateLimited):
     """More frames of a kind than the connection's rate; `after_ms` says when the next one fits."""
 
     code = "im.rate_limited"
-    zh = "发送太快,请稍候"
+    zh = "发送太快，请稍候"
     en = "Too fast; wait a moment"
 
 
@@ -83,7 +83,7 @@ class WindowFull(DomainError):
     code = "im.window_full"
     status = 429
     retry = True
-    zh = "有太多消息尚未确认,请稍候"
+    zh = "有太多消息尚未确认，请稍候"
     en = "Too many messages are waiting for their answer; wait a moment"
 
 

@@ -130,5 +130,5 @@ class SandboxInProduction(DomainError):
 
     code = "sandbox.in_production"
     status = 500
-    zh = "生产模式下不能启用支付模拟器,请在设置中关闭 sandbox"
+    zh = "生产模式下不能启用支付模拟器，请在设置中关闭 sandbox"
     en = "The payment simulator cannot run in production mode; switch it off in the settings"

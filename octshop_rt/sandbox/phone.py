@@ -79,7 +79,7 @@ class Phone:
     async def _orders(self, request: web.Request) -> web.Response:
         trade = self._bank.scanned(request.query.get("code_url", ""))
         if trade is None:
-            return _no(PhoneError("sandbox.no_such_code", "没有这个订单,二维码可能已更新", 404))
+            return _no(PhoneError("sandbox.no_such_code", "没有这个订单，二维码可能已更新", 404))
         return _yes(self._seen(trade))
 
     async def _confirm(self, request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ class Phone:
             return _no(PhoneError("sandbox.bad_input", str(fault)))
         found = self._bank.by_number(asked.out_trade_no) if asked.out_trade_no else self._bank.scanned(asked.code_url)
         if found is None:
-            return _no(PhoneError("sandbox.no_such_code", "没有这个订单,二维码可能已更新", 404))
+            return _no(PhoneError("sandbox.no_such_code", "没有这个订单，二维码可能已更新", 404))
         if found.state not in ("NOTPAY", "USERPAYING"):
             return _no(PhoneError("sandbox.order_ended", f"订单状态:{found.state}", 409))
         return _yes(self._seen(self._bank.decide(found, asked.decision)))

@@ -16,17 +16,17 @@ class Refusal(Exception):
 
 def sign_error(why: str) -> Refusal:
     """401: the request is not proven to be the merchant's."""
-    return Refusal(401, "SIGN_ERROR", f"错误的签名,验签失败:{why}", signed=False)
+    return Refusal(401, "SIGN_ERROR", f"错误的签名，验签失败：{why}", signed=False)
 
 
 def param_error(why: str) -> Refusal:
     """400: a field is missing or out of range."""
-    return Refusal(400, "PARAM_ERROR", f"参数错误:{why}")
+    return Refusal(400, "PARAM_ERROR", f"参数错误：{why}")
 
 
 def no_auth() -> Refusal:
     """403: a merchant asks in another's name."""
-    return Refusal(403, "NO_AUTH", "商户号与签名不一致,无权限")
+    return Refusal(403, "NO_AUTH", "商户号与签名不一致，无权限")
 
 
 def appid_mchid_not_match() -> Refusal:
@@ -41,7 +41,7 @@ def order_not_exist() -> Refusal:
 
 def out_trade_no_used() -> Refusal:
     """403, 268498688: the number is taken by an order with other parameters."""
-    return Refusal(403, "OUT_TRADE_NO_USED", "268498688 商户订单号重复,请更换单号")
+    return Refusal(403, "OUT_TRADE_NO_USED", "268498688 商户订单号重复，请更换单号")
 
 
 def order_paid() -> Refusal:
@@ -56,22 +56,22 @@ def order_closed() -> Refusal:
 
 def use_reverse() -> Refusal:
     """400, 268449641: bar-code trades are reversed, not closed."""
-    return Refusal(400, "INVALID_REQUEST", "268449641 付款码订单不支持关单,请使用撤销接口")
+    return Refusal(400, "INVALID_REQUEST", "268449641 付款码订单不支持关单，请使用撤销接口")
 
 
 def not_a_barcode_order() -> Refusal:
     """400: only bar-code trades are reversed."""
-    return Refusal(400, "INVALID_REQUEST", "非付款码订单不支持撤销,请使用关单接口")
+    return Refusal(400, "INVALID_REQUEST", "非付款码订单不支持撤销，请使用关单接口")
 
 
 def code_invalid() -> Refusal:
     """400: not a payment code, or already used by another order."""
-    return Refusal(400, "AUTH_CODE_INVALID", "付款码无效,请刷新付款码后重新扫码")
+    return Refusal(400, "AUTH_CODE_INVALID", "付款码无效，请刷新付款码后重新扫码")
 
 
 def code_expired() -> Refusal:
     """400: older than a minute."""
-    return Refusal(400, "AUTHCODEEXPIRE", "付款码已过期,请刷新付款码后重新扫码")
+    return Refusal(400, "AUTHCODEEXPIRE", "付款码已过期，请刷新付款码后重新扫码")
 
 
 def user_paying() -> Refusal:
@@ -81,7 +81,7 @@ def user_paying() -> Refusal:
 
 def system_error() -> Refusal:
     """500: the outcome is not told."""
-    return Refusal(500, "SYSTEM_ERROR", "系统错误,请用相同参数重新调用")
+    return Refusal(500, "SYSTEM_ERROR", "系统错误，请用相同参数重新调用")
 
 
 def gateway_error() -> Refusal:
@@ -96,7 +96,7 @@ def refund_not_exist() -> Refusal:
 
 def refund_repeated() -> Refusal:
     """400: one refund number, two contents."""
-    return Refusal(400, "INVALID_REQUEST", "商户退款单号重复,请求参数与原退款单不一致")
+    return Refusal(400, "INVALID_REQUEST", "商户退款单号重复，请求参数与原退款单不一致")
 
 
 def refund_too_much() -> Refusal:

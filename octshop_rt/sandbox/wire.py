@@ -133,7 +133,7 @@ def expiry(text: str | None, default: Millis) -> Millis:
 
 _STATE_WORDS = {
     "NOTPAY": "订单未支付",
-    "USERPAYING": "用户支付中,需要输入密码",
+    "USERPAYING": "用户支付中，需要输入密码",
     "SUCCESS": "支付成功",
     "REFUND": "转入退款",
     "CLOSED": "订单已关闭",

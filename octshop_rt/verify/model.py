@@ -202,7 +202,7 @@ class NotAVoucher(VoucherRefusal):
 
     code = "verify.not_a_voucher"
     status = 422
-    zh = "这不是券码,请扫描买家订单里的券二维码"
+    zh = "这不是券码，请扫描买家订单里的券二维码"
     en = "This is not a voucher code; scan the QR in the buyer's order"
 
 
@@ -211,7 +211,7 @@ class PaymentCodeShown(VoucherRefusal):
 
     code = "verify.payment_code"
     status = 422
-    zh = "这是付款码,不是券码。收款请用收银台"
+    zh = "这是付款码，不是券码。收款请用收银台"
     en = "This is a payment code, not a voucher. Use the till to take money"
 
 
@@ -220,7 +220,7 @@ class WrongCheckDigit(VoucherRefusal):
 
     code = "verify.check_digit"
     status = 422
-    zh = "券码输入有误,请逐位核对"
+    zh = "券码输入有误，请逐位核对"
     en = "The code was mistyped; compare it digit by digit"
 
 
@@ -229,7 +229,7 @@ class BadCode(VoucherRefusal):
 
     code = "verify.bad_code"
     status = 422
-    zh = "二维码无效,可能是伪造或损坏"
+    zh = "二维码无效，可能是伪造或损坏"
     en = "This QR is not genuine, or it is damaged"
 
 
@@ -237,7 +237,7 @@ class CodeExpired(VoucherRefusal):
     """A genuine QR, shown too long: a screenshot or a sleeping page."""
 
     code = "verify.code_expired"
-    zh = "二维码已过期,请买家在订单页刷新后再扫"
+    zh = "二维码已过期，请买家在订单页刷新后再扫"
     en = "This QR has expired on screen; ask the buyer to refresh it"
 
 
@@ -245,7 +245,7 @@ class CodeBurnt(VoucherRefusal):
     """A genuine QR that was used or replaced by a newer one."""
 
     code = "verify.code_burnt"
-    zh = "此二维码已使用或已更换,请买家刷新后再扫"
+    zh = "此二维码已使用或已更换，请买家刷新后再扫"
     en = "This QR has been used or replaced; ask the buyer to refresh it"
 
 
@@ -254,7 +254,7 @@ class UnknownCode(VoucherRefusal):
 
     code = "verify.unknown"
     status = 404
-    zh = "本店没有这张券,请核对券码和门店"
+    zh = "本店没有这张券，请核对券码和门店"
     en = "This shop has no such voucher; check the code and the shop"
 
 
@@ -278,7 +278,7 @@ class FullyUsed(VoucherRefusal):
     """Nothing is left; says when and by whom."""
 
     code = "verify.fully_used"
-    zh = "该券已用完:{at_text} 由 {by} 核销"
+    zh = "该券已用完：{at_text} 由 {by} 核销"
     en = "This voucher is used up: last used at {at_text} by {by}"
 
 
@@ -286,7 +286,7 @@ class JustRedeemed(VoucherRefusal):
     """The same clerk's own use a moment ago: a double scan, not a new customer."""
 
     code = "verify.just_redeemed"
-    zh = "您刚刚已核销这张券({at_text}),共 {uses} 次,无需重复操作"
+    zh = "您刚刚已核销这张券({at_text}),共 {uses} 次，无需重复操作"
     en = "You have just written off this voucher ({at_text}, {uses} use(s)); nothing more to do"
 
 
@@ -302,7 +302,7 @@ class VoucherRefunded(VoucherRefusal):
     """The money has gone back."""
 
     code = "verify.refunded"
-    zh = "该券已退款,不能核销"
+    zh = "该券已退款，不能核销"
     en = "This voucher has been refunded and cannot be used"
 
 
@@ -344,7 +344,7 @@ class ScanStale(VoucherRefusal):
     """The clerk looked too long, or the ticket is not his."""
 
     code = "verify.scan_stale"
-    zh = "扫码结果已失效,请重新扫码"
+    zh = "扫码结果已失效，请重新扫码"
     en = "This scan is out of date; scan again"
 
 
@@ -354,7 +354,7 @@ class TooManyAttempts(DomainError):
     code = "verify.too_many_attempts"
     status = 429
     retry = True
-    zh = "错误券码过多,{until_text} 前不能再输入券码,请改为扫描买家的二维码"
+    zh = "错误券码过多，{until_text} 前不能再输入券码，请改为扫描买家的二维码"
     en = "Too many wrong codes; no typed codes until {until_text}. Scanning the buyer's QR still works"
 
 

@@ -141,7 +141,7 @@ async def test_buy_look_cancel(mall: House) -> None:
         cancelled = await buyer.post(f"/buyer/orders/{one['id']}/cancel", {"request_id": fresh(), "reason": "不想要了"})
         assert (cancelled["state"], cancelled["label"]) == ("closed", "已取消")
         refused = await buyer.post("/buyer/payments", wish, expect=409)
-        assert (refused["code"], refused["detail"]) == ("order.not_payable", "订单当前状态为“已取消”,不能付款")
+        assert (refused["code"], refused["detail"]) == ("order.not_payable", "订单当前状态为“已取消”，不能付款")
         back = await until(
             lambda: buyer.get(f"/buyer/products/{fixed('G', 1)}"), lambda seen: seen["skus"][1]["available"] == 200
         )
@@ -165,7 +165,7 @@ async def test_refusals_speak_and_carry_figures(mall: House) -> None:
         gone = next(answer for status, answer in both if status == 409)
         assert (gone["code"], gone["detail"], gone["data"]["left"]) == (
             "inventory.out_of_stock",
-            "库存不足,仅剩 0 件",
+            "库存不足，仅剩 0 件",
             0,
         )
         for bad in ({"lines": []}, {"expected_payable_fen": -1}, {"request_id": "short"}, {"extra": 1}):

@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import segno
+from playwright.sync_api import Page
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Product
@@ -104,6 +105,22 @@ class BuyerByWire:
 
     def left(self, voucher: dict[str, Any]) -> int:
         return int(self("GET", f"/buyer/vouchers/{voucher['id']}")["uses_left"])
+
+
+_BURST = """text => {
+  const press = key => !document.body.dispatchEvent(
+    new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
+  for (const key of text) press(key)
+  return press('Enter')
+}"""
+
+
+def gun(page: Page, code: str) -> None:
+    """A scanner gun with no field focused: all keys in one burst, Enter at the end, which must press nothing.
+
+    In one task of the page, because on a loaded machine single key strokes come as slowly as a person's.
+    """
+    assert page.evaluate(_BURST, code), "the page let the gun's Enter through"
 
 
 def qr_png(text: str, scale: int = 8) -> bytes:

@@ -10,15 +10,9 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Gate, Launch, Product, Visit, Visitor
 from tests.web.fakecam import film
-from tests.web.people import CARD_OF_TEN, CLERK, COFFEE, LATTE, NOODLE_CLERK, NOODLES, BuyerByWire, Wallet, qr_png
+from tests.web.people import CARD_OF_TEN, CLERK, COFFEE, LATTE, NOODLE_CLERK, NOODLES, BuyerByWire, Wallet, gun, qr_png
 
 REFUSED = r"^refused: (404|409|422) POST .*/(scans|redemptions)$"
-
-
-def gun(page: Page, code: str) -> None:
-    """A scanner gun: keys in a burst, Enter at the end, no field focused."""
-    page.keyboard.type(code, delay=4)
-    page.keyboard.press("Enter")
 
 
 def at_the_coffee_shop(clerk: Visitor) -> Page:
@@ -158,6 +152,26 @@ def test_a_lost_answer_is_asked_again_with_the_same_id_and_uses_once(  # req 12.
     expect(page.get_by_test_id("verdict")).to_have_attribute("data-tone", "ok")
     assert len(set(bodies)) == 1, "every send is the same request"
     assert buyer.left(voucher) == 9
+
+
+def test_without_a_network_nothing_is_sent_and_nothing_looks_green(
+    visit: Visit, gate: Gate, buyer: BuyerByWire
+) -> None:
+    gate.allow("ERR_INTERNET_DISCONNECTED")
+    voucher = buyer.buy(LATTE)
+    clerk = visit("/clerk/", signed_in=CLERK, audience="staff")
+    page = at_the_coffee_shop(clerk)
+    gun(page, voucher["typed_code"])
+    expect(page.get_by_test_id("preview")).to_be_visible()
+    clerk.context.set_offline(True)
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("verdict")).to_have_attribute("data-tone", "queued")
+    expect(page.get_by_test_id("verdict")).to_contain_text("没有网络")
+    clerk.context.set_offline(False)
+    assert buyer.left(voucher) == 1
+    gun(page, voucher["typed_code"])
+    page.get_by_test_id("preview-confirm").click()
+    expect(page.get_by_test_id("verdict")).to_have_attribute("data-tone", "ok")
 
 
 def test_another_shops_voucher_says_no_more_than_that(visit: Visit, gate: Gate, buyer: BuyerByWire) -> None:  # req 12.5

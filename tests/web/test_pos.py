@@ -12,17 +12,11 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Gate, Launch, Product, Size, Visit, Visitor
 from tests.web.fakecam import film
-from tests.web.people import CASHIER, COFFEE, Wallet, qr_png
+from tests.web.people import CASHIER, COFFEE, Wallet, gun, qr_png
 
 TILL = "T000000DEM00000000000000111"
 OTHER_TILL = "T000000DEM00000000000000112"
 CHARGES = "**/tills/*/charges"
-
-
-def gun(page: Page, code: str) -> None:
-    """A scanner gun: keys in a burst, Enter at the end, no field focused."""
-    page.keyboard.type(code, delay=4)
-    page.keyboard.press("Enter")
 
 
 def at_the_till(cashier: Visitor, till: str = TILL) -> Page:

@@ -114,7 +114,7 @@ class TooLateToReverse(DomainError):
 
     code = "bill.too_late_to_reverse"
     status = 409
-    zh = "这笔收款不是今天的,不能撤销,请办理退款"
+    zh = "这笔收款不是今天的，不能撤销，请办理退款"
     en = "This sale is not from today; refund it instead of reversing it"
 
 
@@ -128,38 +128,38 @@ class BadDay(DomainError):
 
 
 REASONS: dict[str, tuple[str, str]] = {
-    "code_expired": ("付款码已过期,请顾客刷新后重新扫码", "The payment code has expired; ask for a fresh one"),
+    "code_expired": ("付款码已过期，请顾客刷新后重新扫码", "The payment code has expired; ask for a fresh one"),
     "code_invalid": (
-        "付款码无效或已使用,请顾客刷新后重新扫码",
+        "付款码无效或已使用，请顾客刷新后重新扫码",
         "The payment code is invalid or used; ask for a fresh one",
     ),
-    "not_enough_money": ("顾客余额不足,请换一种付款方式", "Not enough money; ask for another way to pay"),
-    "card_not_supported": ("顾客的银行卡不支持,请换卡", "The card is not supported; ask for another"),
-    "payer_mismatch": ("付款人不一致,请重新扫码", "The payer does not match; scan again"),
+    "not_enough_money": ("顾客余额不足，请换一种付款方式", "Not enough money; ask for another way to pay"),
+    "card_not_supported": ("顾客的银行卡不支持，请换卡", "The card is not supported; ask for another"),
+    "payer_mismatch": ("付款人不一致，请重新扫码", "The payer does not match; scan again"),
     "trade_refused": ("支付渠道拒绝了这笔交易", "The channel refused this trade"),
-    "rule_limit": ("超出支付限额,请换一种付款方式", "Over the payment limit; ask for another way to pay"),
+    "rule_limit": ("超出支付限额，请换一种付款方式", "Over the payment limit; ask for another way to pay"),
     "order_closed": ("这笔交易已关闭", "This trade is closed"),
-    "account_not_allowed": ("商户号没有权限,请联系服务商", "The merchant account is not allowed; call your provider"),
-    "bad_request": ("支付渠道未接受请求,请联系服务商", "The channel did not accept the request; call your provider"),
+    "account_not_allowed": ("商户号没有权限，请联系服务商", "The merchant account is not allowed; call your provider"),
+    "bad_request": ("支付渠道未接受请求，请联系服务商", "The channel did not accept the request; call your provider"),
     "barcode_off": ("本店未开通付款码收款", "Payment codes are not enabled for this shop"),
-    "refused_by_payer": ("顾客取消或支付失败,请重新收款", "The customer cancelled or the payment failed; charge again"),
-    "never_sent": ("请求未发出,没有扣款", "The request was not sent; nothing was charged"),
-    "timeout": ("顾客超时未支付,已撤销", "The customer took too long; it was reversed"),
-    "reversed_by_cashier": ("已由收银员撤销,如已扣款会原路退回", "Reversed by the cashier; any money goes back"),
-    "reversed_by_channel": ("渠道已撤销,没有扣款", "Reversed by the channel; nothing was charged"),
-    "reversed": ("已撤销,如已扣款会原路退回", "Reversed; any money goes back"),
+    "refused_by_payer": ("顾客取消或支付失败，请重新收款", "The customer cancelled or the payment failed; charge again"),
+    "never_sent": ("请求未发出，没有扣款", "The request was not sent; nothing was charged"),
+    "timeout": ("顾客超时未支付，已撤销", "The customer took too long; it was reversed"),
+    "reversed_by_cashier": ("已由收银员撤销，如已扣款会原路退回", "Reversed by the cashier; any money goes back"),
+    "reversed_by_channel": ("渠道已撤销，没有扣款", "Reversed by the channel; nothing was charged"),
+    "reversed": ("已撤销，如已扣款会原路退回", "Reversed; any money goes back"),
     "closed_by_cashier": ("收款码已关闭", "The code was closed"),
     "closed_by_channel": ("渠道已关闭这笔交易", "The channel closed this trade"),
-    "expired": ("收款码已过期,未付款", "The code expired unpaid"),
+    "expired": ("收款码已过期，未付款", "The code expired unpaid"),
     "replaced": ("已被新的收款替代", "Replaced by another charge"),
     "amount_mismatch": (
-        "到账金额与应收不符,款项已挂起,请联系店长处理",
+        "到账金额与应收不符，款项已挂起，请联系店长处理",
         "The amount received differs from the amount asked; it is held, call your manager",
     ),
-    "reversing": ("正在撤销,请稍候再查询", "The reversal is under way; query again shortly"),
-    "returned": ("已撤销,款项正在原路退回", "Reversed; the money is on its way back"),
+    "reversing": ("正在撤销，请稍候再查询", "The reversal is under way; query again shortly"),
+    "returned": ("已撤销，款项正在原路退回", "Reversed; the money is on its way back"),
     "came_late": ("顾客迟到的付款已自动退回", "A late payment was returned by itself"),
-    "no_answer": ("支付渠道没有应答,请查询结果,不要重复收款", "No answer from the channel; query, do not charge again"),
+    "no_answer": ("支付渠道没有应答，请查询结果，不要重复收款", "No answer from the channel; query, do not charge again"),
 }
 
 

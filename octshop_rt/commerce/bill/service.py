@@ -125,7 +125,7 @@ class BillService:
             if business_day(payment.paid_at) != business_day(self._clock.now()):
                 raise TooLateToReverse
             log.info("paid charge reversed", bill_id=bill.id, by=by)
-            await self._db.transact(lambda tx: self._return(tx, bill, payment, "收银员撤销,原路退回"))
+            await self._db.transact(lambda tx: self._return(tx, bill, payment, "收银员撤销，原路退回"))
             await self._tell(bill)
         return await self._shown(bill)
 
@@ -176,7 +176,7 @@ class BillService:
             assert bill is not None, "a bill is stored with its payment"
             if await self._cashier.came_late(event.payment_id):
                 payment, _ = (await self._cashier.standing([event.payment_id]))[event.payment_id]
-                await self._return(tx, bill, payment, "收款已结束后到账,自动退回")
+                await self._return(tx, bill, payment, "收款已结束后到账，自动退回")
                 continue
             paid = await store.move(
                 tx,

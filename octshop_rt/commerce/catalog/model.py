@@ -130,5 +130,5 @@ class BadSpecs(DomainError):
 
     code = "catalog.bad_specs"
     status = 400
-    zh = "规格组合有误:{reason}"
+    zh = "规格组合有误：{reason}"
     en = "The combinations of options are wrong: {reason}"

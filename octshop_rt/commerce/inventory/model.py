@@ -46,7 +46,7 @@ class OutOfStock(DomainError):
 
     code = "inventory.out_of_stock"
     status = 409
-    zh = "库存不足,仅剩 {left} 件"
+    zh = "库存不足，仅剩 {left} 件"
     en = "Only {left} left"
 
 

@@ -66,7 +66,7 @@ class WeakPassword(DomainError):
 
     code = "member.weak_password"
     status = 400
-    zh = "密码过于简单:不能是手机号,也不能只用一两种字符;建议 15 位以上"
+    zh = "密码过于简单：不能是手机号，也不能只用一两种字符；建议 15 位以上"
     en = "Too easy to guess: not the phone number, not one or two characters repeated; 15 characters and more are best"
 
 

@@ -207,7 +207,7 @@ class PriceChanged(DomainError):
 
     code = "order.price_changed"
     status = 409
-    zh = "价格有变动,请确认新的金额后重新提交"
+    zh = "价格有变动，请确认新的金额后重新提交"
     en = "The price has changed; confirm the new amount and submit again"
 
 
@@ -225,7 +225,7 @@ class TooManyUnpaid(DomainError):
 
     code = "order.too_many_unpaid"
     status = 409
-    zh = "您有 {count} 笔待付款订单,请先付款或取消"
+    zh = "您有 {count} 笔待付款订单，请先付款或取消"
     en = "You have {count} unpaid orders; pay or cancel some first"
 
 
@@ -234,7 +234,7 @@ class NotPayable(DomainError):
 
     code = "order.not_payable"
     status = 409
-    zh = "订单当前状态为“{label_zh}”,不能付款"
+    zh = "订单当前状态为“{label_zh}”，不能付款"
     en = "The order cannot be paid: {label_en}"
 
 
@@ -243,7 +243,7 @@ class NotCancellable(DomainError):
 
     code = "order.not_cancellable"
     status = 409
-    zh = "订单当前状态为“{label_zh}”,不能取消"
+    zh = "订单当前状态为“{label_zh}”，不能取消"
     en = "The order cannot be cancelled: {label_en}"
 
 

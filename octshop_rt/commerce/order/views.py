@@ -134,7 +134,7 @@ _STORY: dict[tuple[str, str], tuple[str, str]] = {
     ("aftersale", "refunded"): ("退款成功", "Refunded"),
 }
 _CLOSED: dict[str, tuple[str, str]] = {
-    "timeout": ("超时未付款,订单已关闭", "Not paid in time, closed"),
+    "timeout": ("超时未付款，订单已关闭", "Not paid in time, closed"),
     "buyer": ("买家取消订单", "Cancelled by the buyer"),
 }
 

@@ -279,7 +279,7 @@ class AlreadyPaid(DomainError):
 
     code = "payment.already_paid"
     status = 409
-    zh = "这笔款项已经支付成功,无需重复付款"
+    zh = "这笔款项已经支付成功，无需重复付款"
     en = "This has already been paid; do not pay again"
 
 
@@ -288,7 +288,7 @@ class TimeIsUp(DomainError):
 
     code = "payment.time_is_up"
     status = 409
-    zh = "付款时间已过,请重新下单"
+    zh = "付款时间已过，请重新下单"
     en = "The time to pay is over; please order again"
 
 
@@ -315,7 +315,7 @@ class NotAPaymentCode(DomainError):
 
     code = "payment.not_a_payment_code"
     status = 400
-    zh = "这不是付款码,请让顾客打开微信的“付款码”后重新扫描"
+    zh = "这不是付款码，请让顾客打开微信的“付款码”后重新扫描"
     en = "This is not a payment code; ask the customer to open the payment code in WeChat and scan again"
 
 
@@ -333,7 +333,7 @@ class NotRefundable(DomainError):
 
     code = "payment.not_refundable"
     status = 409
-    zh = "可退金额不足:最多还可退 {left_fen} 分"
+    zh = "可退金额不足：最多还可退 {left_fen} 分"
     en = "Not enough left to refund: at most {left_fen} fen"
 
 

@@ -103,7 +103,7 @@ class Refunds:
             attempt_id=attempt.id,
             subject=SURPLUS,
             amount_fen=attempt.paid_fen,
-            reason="付款金额不符,退回",
+            reason="付款金额不符，退回",
         )
         log.info("held payment goes back", attempt_id=attempt_id, by=by)
         await self._db.transact(lambda tx: self.on_refund_due(tx, event))

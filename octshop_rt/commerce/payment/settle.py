@@ -221,5 +221,5 @@ def _give_back(payment: Payment, attempt: Attempt) -> RefundDue:
         attempt_id=attempt.id,
         subject=SURPLUS,
         amount_fen=attempt.amount_fen,
-        reason="重复支付,自动退回",
+        reason="重复支付，自动退回",
     )

@@ -138,7 +138,7 @@ class ShopClosed(DomainError):
 
     code = "shop.closed"
     status = 409
-    zh = "店铺“{shop_name}”暂停营业,暂时不能下单"
+    zh = "店铺“{shop_name}”暂停营业，暂时不能下单"
     en = "“{shop_name}” takes no orders at the moment"
 
 
@@ -147,5 +147,5 @@ class NotCertified(DomainError):
 
     code = "shop.not_certified"
     status = 409
-    zh = "店铺“{shop_name}”尚未通过实体店认证,不能购买到店商品"
+    zh = "店铺“{shop_name}”尚未通过实体店认证，不能购买到店商品"
     en = "“{shop_name}” is not a certified physical store, so its in-store goods cannot be bought"

@@ -212,7 +212,7 @@ class CsrfRefused(DomainError):
 
     code = "auth.csrf"
     status = 403
-    zh = "页面已过期,请刷新后重试"
+    zh = "页面已过期，请刷新后重试"
     en = "This page is out of date; reload it and try again"
 
 
@@ -221,7 +221,7 @@ class ForeignOrigin(DomainError):
 
     code = "auth.foreign_origin"
     status = 403
-    zh = "该请求来自其他网站,已被拒绝"
+    zh = "该请求来自其他网站，已被拒绝"
     en = "The request came from another site and was refused"
 
 
@@ -229,7 +229,7 @@ class TooManyTries(RateLimited):
     """Sign-in is slowed down for this account, network or everybody."""
 
     code: ClassVar[str] = "auth.too_many_tries"
-    zh = "尝试次数过多,请稍后再试"
+    zh = "尝试次数过多，请稍后再试"
     en = "Too many tries; wait a moment"
 
 
@@ -237,7 +237,7 @@ class CodeTooSoon(RateLimited):
     """The next text message to this phone is not due yet."""
 
     code: ClassVar[str] = "auth.code_too_soon"
-    zh = "验证码发送太频繁,请稍后再试"
+    zh = "验证码发送太频繁，请稍后再试"
     en = "Codes are being asked for too often; try again later"
 
 
@@ -245,7 +245,7 @@ class SignInBusy(RateLimited):
     """More passwords are waiting to be checked than the pool will take."""
 
     code: ClassVar[str] = "auth.busy"
-    zh = "登录人数较多,请稍后再试"
+    zh = "登录人数较多，请稍后再试"
     en = "Many people are signing in; try again shortly"
 
 
@@ -255,7 +255,7 @@ class CodeNotSent(DomainError):
     code = "auth.code_not_sent"
     status = 503
     retry = True
-    zh = "验证码发送失败,请稍后再试"
+    zh = "验证码发送失败，请稍后再试"
     en = "The code could not be sent; try again shortly"
 
 

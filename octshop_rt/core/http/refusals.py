@@ -21,7 +21,7 @@ class UnsupportedMedia(DomainError):
 
     code = "http.unsupported_media"
     status = 415
-    zh = "不支持的内容类型,可用:{takes}"
+    zh = "不支持的内容类型，可用：{takes}"
     en = "Unsupported content type; use one of: {takes}"
 
 
@@ -30,7 +30,7 @@ class TooLarge(DomainError):
 
     code = "http.too_large"
     status = 413
-    zh = "内容过大,上限 {limit} 字节"
+    zh = "内容过大，上限 {limit} 字节"
     en = "The body is too large; the limit is {limit} bytes"
 
 
@@ -40,7 +40,7 @@ class TooSlow(DomainError):
     code = "http.too_slow"
     status = 408
     retry = True
-    zh = "网络太慢,内容未能及时收全,请重试"
+    zh = "网络太慢，内容未能及时收全，请重试"
     en = "The body did not arrive in time; try again"
 
 
@@ -50,7 +50,7 @@ class Internal(DomainError):
     code = "http.internal"
     status = 500
     retry = True
-    zh = "系统出错,请稍后重试;反馈时请提供编号 {error_id}"
+    zh = "系统出错，请稍后重试；反馈时请提供编号 {error_id}"
     en = "Something went wrong on our side; try again, and quote id {error_id} if you report it"
 
 

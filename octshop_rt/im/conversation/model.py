@@ -120,7 +120,7 @@ class NoConversation(DomainError):
 
     code = "im.no_conversation"
     status = 404
-    zh = "会话不存在,或您不在其中"
+    zh = "会话不存在，或您不在其中"
     en = "There is no such conversation, or you are not in it"
 
 
@@ -157,7 +157,7 @@ class PrevMissing(DomainError):
     code = "im.prev_missing"
     status = 409
     retry = True
-    zh = "上一条消息尚未送达,请先重发上一条"
+    zh = "上一条消息尚未送达，请先重发上一条"
     en = "The message before this one has not arrived; send that first"
 
 

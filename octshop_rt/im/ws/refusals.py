@@ -11,7 +11,7 @@ class SignedOut(DomainError):
 
     code = "im.signed_out"
     status = 401
-    zh = "登录已失效,请重新登录"
+    zh = "登录已失效，请重新登录"
     en = "Your sign-in has ended; sign in again"
 
 
@@ -29,7 +29,7 @@ class TooManyLinks(DomainError):
 
     code = "im.too_many_connections"
     status = 429
-    zh = "同时打开的窗口或设备太多,请先关闭一些"
+    zh = "同时打开的窗口或设备太多，请先关闭一些"
     en = "Too many windows or devices are open; close some first"
 
 
@@ -38,7 +38,7 @@ class BadField(DomainError):
 
     code = "im.bad_field"
     status = 400
-    zh = "消息格式有误:{reason}"
+    zh = "消息格式有误：{reason}"
     en = "The frame is not well-formed: {reason}"
 
     def __init__(self, *, reason: str) -> None:
@@ -50,7 +50,7 @@ class NotYours(DomainError):
 
     code = "im.may_not_watch"
     status = 404
-    zh = "没有找到,或您无权关注"
+    zh = "没有找到，或您无权关注"
     en = "Not found, or not yours to watch"
 
 
@@ -59,7 +59,7 @@ class TooMuchWatched(DomainError):
 
     code = "im.too_much_watched"
     status = 429
-    zh = "关注的内容太多,请先取消一些"
+    zh = "关注的内容太多，请先取消一些"
     en = "Too much is being watched; stop watching some first"
 
 
@@ -69,7 +69,7 @@ class Draining(DomainError):
     code = "im.draining"
     status = 503
     retry = True
-    zh = "服务正在更新,正在切换连接"
+    zh = "服务正在更新，正在切换连接"
     en = "The service is being updated; moving your connection"
 
 
@@ -79,7 +79,7 @@ class InternalFault(DomainError):
     code = "im.internal"
     status = 500
     retry = True
-    zh = "服务出错,请稍后重试"
+    zh = "服务出错，请稍后重试"
     en = "Something went wrong on our side; try again shortly"
 
 
