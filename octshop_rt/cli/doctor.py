@@ -80,7 +80,9 @@ def _web() -> Sight:
     if (pages / "shop" / "index.html").is_file():
         return Sight("ok", say("网页", "web pages"), str(pages))
     return Sight(
-        "bad", say("网页", "web pages"), say(f"{pages} 尚未构建，请运行 make run", f"{pages} is not built; run make run")
+        "bad",
+        say("网页", "web pages"),
+        say(f"{pages} 尚未构建，请运行 make run", f"{pages} is not built; run make run"),
     )
 
 

@@ -142,7 +142,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "account_not_allowed": ("商户号没有权限，请联系服务商", "The merchant account is not allowed; call your provider"),
     "bad_request": ("支付渠道未接受请求，请联系服务商", "The channel did not accept the request; call your provider"),
     "barcode_off": ("本店未开通付款码收款", "Payment codes are not enabled for this shop"),
-    "refused_by_payer": ("顾客取消或支付失败，请重新收款", "The customer cancelled or the payment failed; charge again"),
+    "refused_by_payer": (
+        "顾客取消或支付失败，请重新收款",
+        "The customer cancelled or the payment failed; charge again",
+    ),
     "never_sent": ("请求未发出，没有扣款", "The request was not sent; nothing was charged"),
     "timeout": ("顾客超时未支付，已撤销", "The customer took too long; it was reversed"),
     "reversed_by_cashier": ("已由收银员撤销，如已扣款会原路退回", "Reversed by the cashier; any money goes back"),
@@ -159,7 +162,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "reversing": ("正在撤销，请稍候再查询", "The reversal is under way; query again shortly"),
     "returned": ("已撤销，款项正在原路退回", "Reversed; the money is on its way back"),
     "came_late": ("顾客迟到的付款已自动退回", "A late payment was returned by itself"),
-    "no_answer": ("支付渠道没有应答，请查询结果，不要重复收款", "No answer from the channel; query, do not charge again"),
+    "no_answer": (
+        "支付渠道没有应答，请查询结果，不要重复收款",
+        "No answer from the channel; query, do not charge again",
+    ),
 }
 
 

@@ -31,8 +31,8 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form
 _WORDS: dict[Lang, dict[str, str]] = {
     "zh-CN": {
         "title": "octshop-rt 接口文档",
-        "lead": "金额为整数分，时间为 UTC 毫秒，编号为字符串。内容可用 JSON 或 msgpack;错误遵循 RFC 9457,code 稳定不变。"
-        "每次修改都带由客户端生成、重试时不变的 request_id。",
+        "lead": "金额为整数分，时间为 UTC 毫秒，编号为字符串。内容可用 JSON 或 msgpack；"
+        "错误遵循 RFC 9457，code 稳定不变。每次修改都带由客户端生成、重试时不变的 request_id。",
         "machine": "机器可读版本",
         "other": "English",
         "body": "请求",
