@@ -136,6 +136,9 @@ def charge_state(payment: Payment, attempt: Attempt | None, now: Millis) -> Char
         return "reversed" if payment.came_late else "paid"
     if attempt is None:
         return "closed"
+    if attempt.state is AttemptState.SUCCEEDED and payment.state is PaymentState.PAYING:
+        # Read one after the other, with the commit of both in between: paid, as the next look will say.
+        return "waiting" if attempt.method == "native" else "paying"
     ended: dict[AttemptState, ChargeState] = {
         AttemptState.FAILED: "failed",
         AttemptState.CLOSED: "closed",
