@@ -73,6 +73,12 @@ export function useDesk(post: Post, branchId: () => string | null) {
 
   function confirm(uses: number): void {
     if (flow.value.kind !== 'preview') return
+    if (!navigator.onLine) {
+      // Known to be cut off before anything is sent: nothing can have happened.
+      const { preview } = flow.value
+      flow.value = { kind: 'ready' }
+      return judge('queued', t('verdict.offline'), t('kit.error.offline'), factsOf(preview))
+    }
     const { kind: _, ...rest } = flow.value
     const intention: Intention = { ...rest, request_id: newRequestId(), uses, branch_id: branchId(), at: Date.now() }
     keep(post.shop_id, intention)

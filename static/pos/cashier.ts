@@ -69,9 +69,11 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
   async function collect(amountFen: number, method: Method, authCode?: string): Promise<void> {
     if (isOpen(phase.value) || amountFen <= 0) return
     const ask: Ask = { request_id: newRequestId(), amount_fen: amountFen, method, at: Date.now(), ...(authCode ? { auth_code: authCode } : {}) }
+    happen({ kind: 'asked', ask })
+    // Known to be cut off before anything is sent: nobody can have been charged.
+    if (!navigator.onLine) return happen({ kind: 'refused', reason: t('act.offline'), code: 'client.offline' })
     open = { ask, charge_id: null, reverse_id: newRequestId() }
     keep(tillId, open)
-    happen({ kind: 'asked', ask })
     try {
       told(await till.charge(ask))
     } catch (fault) {

@@ -7,6 +7,9 @@
  */
 import { tidy } from './text'
 
+/** Keys may lie waiting while the page is busy; so long after the last one nothing is held back any more. */
+const PATIENCE_MS = 40
+
 export interface WedgeOptions {
   /** A gun's text, tidied. */
   onCode(text: string): void
@@ -16,7 +19,6 @@ export interface WedgeOptions {
   minLength?: number
   /** A longer pause than this ends a burst. */
   gapMs?: number
-  now?(): number
 }
 
 /** The key that was meant, also when an input method swallowed it (`Process`, key code 229). */
@@ -54,23 +56,19 @@ export class Wedge {
     return this.options.gapMs ?? 80
   }
 
-  #now(): number {
-    return this.options.now?.() ?? performance.now()
-  }
-
   #onKeydown(event: KeyboardEvent): void {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || inField(event.target)) return
     const key = meantKey(event)
     if (key === 'Shift') return
-    if (this.feed(key)) {
+    // When the key was pressed, not when this page, busy with a camera frame, got round to it.
+    if (this.feed(key, event.timeStamp)) {
       event.preventDefault()
       event.stopPropagation()
     }
   }
 
   /** True when the key was taken (held, or part of a scan). */
-  feed(key: string): boolean {
-    const now = this.#now()
+  feed(key: string, now: number): boolean {
     const last = this.#keys.at(-1)
     if (last && now - last.at > this.#gap) this.#release()
     if (key === 'Enter' || key === 'Tab') return this.#end(key)
@@ -87,7 +85,7 @@ export class Wedge {
     }
     this.#keys.push({ key, at: now })
     window.clearTimeout(this.#timer)
-    this.#timer = window.setTimeout(() => this.#release(), this.#gap + 5)
+    this.#timer = window.setTimeout(() => this.#release(), this.#gap + PATIENCE_MS)
     return this.options.onKey !== undefined || this.#keys.length > 1
   }
 
