@@ -26,6 +26,7 @@ from playwright.sync_api import (
     Request,
     Response,
     WebError,
+    expect,
     sync_playwright,
 )
 
@@ -34,6 +35,9 @@ from octshop_rt.demo.people import PASSWORD
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = Path(__file__).parent / "shots"
 SIZES = {"phone": (360, 740), "tablet": (768, 1024), "desk": (1440, 900)}
+
+# Patience for a machine that does other things beside; a page that is right answers at once.
+expect.set_options(timeout=12_000)
 
 Size = Literal["phone", "tablet", "desk"]
 Audience = Literal["buyer", "staff"]
