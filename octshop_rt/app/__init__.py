@@ -36,7 +36,7 @@ from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
-from octshop_rt.subscriptions import Handlers, subscriptions
+from octshop_rt.subscriptions import UNHEARD, Handlers, subscriptions
 from octshop_rt.verify import checks as verify_checks
 from octshop_rt.verify import token
 from octshop_rt.verify.api import BuyerVouchers, ClerkDesk
@@ -145,7 +145,14 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         commerce=commerce,
         verify=verify,
         im=im,
-        dispatcher=Dispatcher(on.db, on.clock, on.bus, subscriptions(_handlers(on, commerce, verify)), owner=on.node),
+        dispatcher=Dispatcher(
+            on.db,
+            on.clock,
+            on.bus,
+            subscriptions(_handlers(on, commerce, verify)),
+            owner=on.node,
+            unheard=UNHEARD,
+        ),
         routes=routes,
         web=application,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -30,19 +30,20 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     effect: `run(tx, event)` inside a transaction with its dedupe mark, exactly once. `together=True` lets several
     events of the type share one transaction, where their order does not matter and they touch different rows.
-    job: `run(event)` outside any transaction: calls to the outside, idempotent by our own ids, backed off, parked.
+    job: `run(event)` outside any transaction, idempotent by our own ids, backed off, parked.
+    outside: a job that calls somebody else and may wait long; its events have a lane of their own.
     hint: like job, but a failure is forgotten: the truth is found elsewhere.
     """
 
     event: type[Event]
     name: str
     run: Effect | Job
-    kind: Literal["effect", "job", "hint"] = "effect"
+    kind: Literal["effect", "job", "outside", "hint"] = "effect"
     together: bool = False
 
 
 class Lane:
-    """Events that are claimed together: those of quick effects, and those whose jobs may wait for the outside."""
+    """Events that are claimed together: the quick ones, and those whose jobs may wait for the outside."""
 
     def __init__(self, types: Doc, *, batch: int, batches: int) -> None:
         self.types = types
@@ -69,7 +70,8 @@ class LapsedLease(Exception):
 
 
 class Dispatcher:
-    """One per process; any number of them share the work. `owner` is new for each start of a process.
+    """One per process; any number of them share the work. `owner` is new for each start of a process; events named in
+    `unheard` are closed without an effect.
 
     `drain()` is for tests and one-shot commands.
     """
@@ -95,6 +97,7 @@ class Dispatcher:
         subscriptions: Sequence[Subscription],
         *,
         owner: str,
+        unheard: Collection[type[Event]] = (),
     ) -> None:
         self._db = db
         self._clock = clock
@@ -106,10 +109,13 @@ class Dispatcher:
             self._of.setdefault(one.event.__name__, []).append(one)
             self._shape[one.event.__name__] = one.event
         self._claims = itertools.count(1)
-        slow = sorted({one.event.__name__ for one in subscriptions if one.kind == "job"})
+        self._live: set[str] = set()  # claims somebody here is working on: only their leases are renewed
+        slow = {one.event.__name__ for one in subscriptions if one.kind == "outside"}
+        # Only events this version knows: a newer node's wait for a node that knows them.
+        quick = {*self._of, *(event.__name__ for event in unheard)} - slow
         self._lanes = (
-            Lane({"$nin": slow}, batch=self.BATCH, batches=self.BATCHES),
-            Lane({"$in": slow}, batch=self.JOB_BATCH, batches=self.JOB_BATCHES),
+            Lane({"$in": sorted(quick)}, batch=self.BATCH, batches=self.BATCHES),
+            Lane({"$in": sorted(slow)}, batch=self.JOB_BATCH, batches=self.JOB_BATCHES),
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -133,26 +139,31 @@ class Dispatcher:
         if not self._tasks:
             return
         self._stopping = True
-        self._wake_here()
         self._forget_bus()
-        await asyncio.wait(self._tasks[:-1])
+        claiming, renewing = self._tasks[:-1], self._tasks[-1]
+        for task in claiming:
+            task.cancel()  # what it may have claimed is released below
+        await asyncio.wait(claiming)
         working = {task for lane in self._lanes for task in lane.working}
         if working:
             _, late = await asyncio.wait(working, timeout=self.STOP_SECONDS)
             for task in late:
                 task.cancel()
-        self._tasks[-1].cancel()
-        await asyncio.wait({self._tasks[-1], *working})
+        renewing.cancel()
+        await asyncio.wait({renewing, *working})
         self._tasks = []
         await outbox.release(self._db, self._owner)
 
     async def drain(self) -> int:
         """Deliver all that is due now, including what the deliveries write; how many rows were handled."""
         handled = 0
-        while rows := [row for lane in self._lanes for row in await self._claim(lane)]:
+        while rows := [row for lane in self._lanes for row in await self._claim(lane, self._new_claim())]:
             await self._handle(rows)
             handled += len(rows)
         return handled
+
+    def _new_claim(self) -> str:
+        return f"{self._owner}:{next(self._claims)}"
 
     def _wake_here(self) -> None:
         for lane in self._lanes:
@@ -162,34 +173,42 @@ class Dispatcher:
         while not self._stopping:
             await lane.room.acquire()
             lane.wake.clear()
+            claim = self._new_claim()
             try:
-                rows = await self._claim(lane)
+                rows = await self._claim(lane, claim)
             except Exception as fault:  # noqa: BLE001  (the loop must outlive any fault; it is logged and tried again)
                 log.warning("claim failed", fault=repr(fault))
                 rows = []
             if rows:
-                lane.begin(self._handle(rows))
+                lane.begin(self._hold(claim, rows))
                 continue
             lane.room.release()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.POLL_SECONDS):
                     await lane.wake.wait()
 
+    async def _hold(self, claim: str, rows: Sequence[OutboxRow]) -> None:
+        self._live.add(claim)
+        try:
+            await self._handle(rows)
+        finally:
+            self._live.discard(claim)
+
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self.RENEW_SECONDS)
             try:
-                await outbox.renew(self._db, self._owner, until=self._clock.now() + self.LEASE_MS)
+                await outbox.renew(self._db, self._owner, self._live, until=self._clock.now() + self.LEASE_MS)
             except Exception as fault:  # noqa: BLE001  (the next beat tries again; a lost lease is fenced anyway)
                 log.warning("leases not renewed", fault=repr(fault))
 
-    async def _claim(self, lane: Lane) -> list[OutboxRow]:
+    async def _claim(self, lane: Lane, claim: str) -> list[OutboxRow]:
         return await outbox.take(
             self._db,
             types=lane.types,
             now=self._clock.now(),
             owner=self._owner,
-            claim=f"{self._owner}:{next(self._claims)}",
+            claim=claim,
             lease_ms=self.LEASE_MS,
             most=lane.batch,
         )
@@ -231,7 +250,7 @@ class Dispatcher:
             async with asyncio.timeout(self.JOB_SECONDS):
                 await cast("Job", one.run)(event)
         except Exception as fault:
-            if one.kind == "job":
+            if one.kind != "hint":
                 raise
             log.info("hint lost", subscription=one.name, fault=repr(fault))
         if not await outbox.mark_done(self._db, [row], one.name, finished=finished, now=self._clock.now()):
@@ -263,5 +282,5 @@ class Dispatcher:
     def _event(self, row: OutboxRow) -> Event:
         shape = self._shape.get(row.type)
         if shape is None:
-            return Event()  # nobody listens: the row is closed as it is
+            return Event()  # unheard on purpose: the row is closed as it is
         return msgspec.convert(row.body, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -92,6 +93,7 @@ class Database:
         self._clients = clients
         self._prefix = prefix
         self._on_events: Callable[[], None] | None = None
+        self._open: set[asyncio.Task[Any]] = set()
 
     @classmethod
     def connect(cls, settings: MongoSettings, listeners: Sequence[Any] = ()) -> Database:
@@ -117,8 +119,20 @@ class Database:
         """Run `work(tx)` in a transaction, again from the start on a transient conflict.
 
         `work` touches MongoDB and nothing else; ids and time are made outside. Five seconds in all, then
-        UnknownOutcome. DuplicateKey and DomainErrors abort and fly out. Majority read and write.
+        UnknownOutcome. DuplicateKey and DomainErrors abort and fly out. Majority read and write. A caller that is
+        cancelled leaves it running: PyMongo takes a cancelled commit for done, without retry or abort.
         """
+        task = asyncio.get_running_loop().create_task(self._transact(work, unit))
+        self._open.add(task)
+        task.add_done_callback(self._closed)
+        return await asyncio.shield(task)
+
+    def _closed(self, task: asyncio.Task[Any]) -> None:
+        self._open.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever still waits gets it; nobody is told twice
+
+    async def _transact(self, work: Callable[[Transaction], Awaitable[T]], unit: Logical) -> T:
         last: list[Transaction] = []
 
         async def body(session: AsyncClientSession) -> T:
@@ -147,7 +161,9 @@ class Database:
                 await client.admin.command("ping")
 
     async def close(self) -> None:
-        """Close every client."""
+        """Let open transactions end, then close every client."""
+        if self._open:
+            await asyncio.wait(set(self._open), timeout=TRANSACTION_SECONDS + 1)
         for client in set(self._clients.values()):
             await client.close()
 

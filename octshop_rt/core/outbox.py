@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -148,9 +149,10 @@ async def put_back(db: Database, row: OutboxRow, *, due_at: Millis, error: str) 
     )
 
 
-async def renew(db: Database, owner: str, *, until: Millis) -> None:
-    """Hold on to what `owner` is still working on. What another has taken meanwhile carries that one's name."""
-    await ROWS.update_many(db, {"owner": owner, "state": "waiting"}, {"$max": {"lease_until": until}})
+async def renew(db: Database, owner: str, claims: Iterable[str], *, until: Millis) -> None:
+    """Hold on to the `claims` that `owner` is still working on. What another has taken meanwhile carries its claim."""
+    held = {"owner": owner, "state": "waiting", "claim": {"$in": sorted(claims)}}
+    await ROWS.update_many(db, held, {"$max": {"lease_until": until}})
 
 
 async def release(db: Database, owner: str) -> None:

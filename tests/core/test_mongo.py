@@ -141,6 +141,27 @@ async def test_a_cancelled_caller_does_not_cancel_its_mutation(db: Database) -> 
     assert await THINGS.count(db, {}) == 1
 
 
+async def test_a_cancelled_transaction_is_whole_or_not_at_all(db: Database) -> None:
+    """Cancelled at any moment: it commits both rows all the same, and is not left open on the server."""
+    for pause in (0, 0.001, 0.003, 0.006, 0.01, 0.02):
+        await THINGS.delete(db, {"owner": "a"})
+
+        async def work(tx: Transaction) -> None:
+            await THINGS.insert(tx, Thing(id="1", number=1))
+            await THINGS.insert(tx, Thing(id="2", number=2))
+
+        caller = asyncio.create_task(db.transact(work))
+        await asyncio.sleep(pause)
+        caller.cancel()
+        await asyncio.wait({caller})
+        seen = 0
+        for _ in range(100):
+            if (seen := await THINGS.count(db, {"owner": "a"})) == 2 or (pause == 0 and seen == 0):
+                break
+            await asyncio.sleep(0.02)
+        assert seen == 2 or pause == 0
+
+
 async def test_drain_cancels_what_does_not_end() -> None:
     tasks = TaskRegistry()
     tasks.spawn(asyncio.sleep(60))

@@ -179,7 +179,7 @@ async def test_a_slow_job_does_not_hold_up_effects(db: Database) -> None:
         clock,
         LocalBus(),
         [
-            Subscription(event=Slow, name="test.slow", run=wait, kind="job"),
+            Subscription(event=Slow, name="test.slow", run=wait, kind="outside"),
             Subscription(event=Counted, name="test.effect", run=effect),
         ],
         owner="one",
@@ -192,6 +192,52 @@ async def test_a_slow_job_does_not_hold_up_effects(db: Database) -> None:
         await done.wait()
     end.set()
     await worker.stop()
+
+
+async def test_a_lease_nobody_works_on_lapses_while_its_node_lives(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim was written and its answer lost: the node must not renew what none of its tasks holds."""
+    monkeypatch.setattr(Dispatcher, "LEASE_MS", 300)
+    monkeypatch.setattr(Dispatcher, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(Dispatcher, "POLL_SECONDS", 0.05)
+    clock = Clock()
+    await emit(db, Outbox(clock, Ids(clock)), 1)
+    await rows.take(db, types=ALL, now=clock.now(), owner="one", claim="one:0", lease_ms=300, most=10)
+    worker = dispatcher(db, clock, COUNT)
+    await worker.start()
+    await asyncio.sleep(1)
+    await worker.stop()
+    assert await effects(db) == {"1": 1}
+
+
+async def test_an_event_of_a_newer_version_waits_for_a_node_that_knows_it(
+    db: Database, clock: TestClock, outbox: Outbox
+) -> None:
+    await emit(db, outbox, 1)
+    assert await dispatcher(db, clock).drain() == 0
+    assert await dispatcher(db, clock, COUNT).drain() == 1
+    await emit(db, outbox, 2)
+    unheard = Dispatcher(db, clock, LocalBus(), [], owner="two", unheard=[Counted])
+    assert await unheard.drain() == 1
+    assert await effects(db) == {"1": 1}
+
+
+async def test_stopping_does_not_wait_for_hanging_jobs(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dispatcher, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(Dispatcher, "JOB_BATCH", 1)
+    clock = Clock()
+
+    async def hang(event: Counted) -> None:
+        await asyncio.sleep(60)
+
+    worker = dispatcher(db, clock, Subscription(event=Counted, name="test.hang", run=hang, kind="outside"))
+    await emit(db, Outbox(clock, Ids(clock)), *range(20))
+    await worker.start()
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(2):
+        await worker.stop()
+    assert await rows.counts(db, now=clock.now()) == {"due": 20, "later": 0, "parked": 0}
 
 
 async def test_poison_is_parked_and_the_others_go_on(db: Database, clock: TestClock, outbox: Outbox) -> None:
