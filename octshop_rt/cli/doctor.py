@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from octshop_rt.cli.words import language, out, say
+from octshop_rt.commerce.payment.settle import DEFAULT_ACCOUNT
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings
@@ -145,6 +146,12 @@ def _deployment(info: dict[str, object]) -> Sight:
 
 def _dangers(settings: Settings) -> Iterator[Sight]:
     name = say("配置", "settings")
+    if DEFAULT_ACCOUNT not in settings.wechat and (settings.wechat or settings.production):
+        words = say(
+            f"未配置 wechat.{DEFAULT_ACCOUNT}，没有自有账号的商户无法收款",
+            f"wechat.{DEFAULT_ACCOUNT} is not set: only merchants with an account of their own are paid",
+        )
+        yield Sight("bad", name, words)
     if not settings.production:
         yield Sight("note", name, say(f"模式 {settings.mode}：仅限试用", f"mode {settings.mode}: for trial only"))
         return

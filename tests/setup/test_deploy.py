@@ -10,6 +10,9 @@ import msgspec
 import pytest
 import yaml
 
+from octshop_rt.commerce.api.channel import notice_path
+from octshop_rt.commerce.payment.settle import DEFAULT_ACCOUNT
+from octshop_rt.core.http.routes import API
 from octshop_rt.core.settings import Settings, SettingsError, load
 from tests.house.source import ROOT
 
@@ -73,8 +76,14 @@ def test_the_example_settings_are_accepted() -> None:
     settings = load(DEPLOY / "production.example.toml", {})
     assert settings.production
     assert settings.http.origin == "https://shop.example.com"
-    assert settings.wechat["main"].gateway_url.startswith("https://")
-    assert "main" in settings.wechat["main"].notify_url
+
+
+def test_the_example_takes_money_and_hears_of_it() -> None:
+    settings = load(DEPLOY / "production.example.toml", {})
+    assert all(one.gateway_url.startswith("https://") for one in settings.wechat.values())
+    assert DEFAULT_ACCOUNT in settings.wechat, "payments of merchants without an account of their own have none"
+    for account_id, one in settings.wechat.items():
+        assert one.notify_url == f"{settings.http.origin}{API}{notice_path(account_id)}"
 
 
 def test_the_example_names_every_group_of_settings() -> None:

@@ -15,9 +15,11 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from octshop_rt.core.settings import WechatSettings
 from tests.house.source import ROOT
 
 PROGRAM = [sys.executable, "-m", "octshop_rt"]
@@ -256,6 +258,13 @@ def test_the_doctor_tells_what_is_unsafe(tmp_path: Path) -> None:
     words = " ".join(again("doctor", "--data", str(tmp_path), "--config", str(file)).stdout.split())
     for worry in ("[sandbox] must not be set", "must be an https", "sms.url is not set", "carries no credentials"):
         assert worry in words
+    assert "wechat.default is not set" in words  # no account at all: no money
+    account = {field.name: "x" for field in msgspec.structs.fields(WechatSettings) if field.required}
+    keys = "".join(f'{name} = "{value}"\n' for name, value in account.items())
+    for name, bad in (("main", True), ("default", False)):
+        file.write_text(f'mode = "test"\n[mongo]\nuri = "mongodb://127.0.0.1:1"\n[wechat.{name}]\n{keys}')
+        words = " ".join(again("doctor", "--data", str(tmp_path), "--config", str(file)).stdout.split())
+        assert ("wechat.default is not set" in words) is bad, name
 
 
 def test_the_description_of_the_routes_is_the_committed_one(tmp_path: Path) -> None:
