@@ -21,8 +21,7 @@ from octshop_rt.embedded import EmbeddedMongo, EmbeddedRedis, binaries, mongod
 from octshop_rt.embedded.faults import DataInUse, DiskFull, MissingLibrary, NoMongod, NoRedis, ServerFailed
 from octshop_rt.embedded.folder import DataFolder
 from tests.house.source import ROOT
-
-NOBODY = 65534
+from tests.setup.rights import run_without_rights
 
 
 @pytest.fixture
@@ -169,12 +168,8 @@ async def test_a_broken_server_is_one_clear_line(server: EmbeddedMongo, tmp_path
 
 
 def as_nobody(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program without root's power to write everywhere; imports come first, because nobody may not read them."""
-    drop = f"import os\nif os.geteuid() == 0:\n    os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
-    head, body = textwrap.dedent(program).split("# ---\n")
-    return subprocess.run(
-        [sys.executable, "-c", head + drop + body, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    """Run a program without root's power to write everywhere."""
+    return run_without_rights([sys.executable, "-c", textwrap.dedent(program), *arguments], cwd=ROOT)
 
 
 def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
@@ -186,7 +181,6 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
         from pathlib import Path
         from octshop_rt.embedded.folder import DataFolder
         from octshop_rt.embedded.faults import DataReadOnly
-        # ---
         try:
             DataFolder(Path(sys.argv[1]) / "data", need_free_mb=1).take()
         except DataReadOnly as refused:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ import pytest
 
 from octshop_rt.core.settings import WechatSettings
 from tests.house.source import ROOT
+from tests.setup.rights import run_without_rights
 
 PROGRAM = [sys.executable, "-m", "octshop_rt"]
 ENVIRONMENT = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
-NOBODY = 65534
 
 
 def free_ports() -> tuple[int, int]:
@@ -188,21 +187,8 @@ def test_a_bad_settings_file_is_one_line(tmp_path: Path) -> None:
 
 
 def as_nobody(*words: str) -> subprocess.CompletedProcess[str]:
-    """The command line as a user without rights. Everything is imported first: nobody may not read our Python."""
-    program = textwrap.dedent(
-        f"""
-        import os, sys
-        from octshop_rt.cli import main
-        import encodings.idna
-        if os.geteuid() == 0:
-            os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-        sys.argv = ["octshop-rt", *sys.argv[1:]]
-        main()
-        """
-    )
-    return subprocess.run(
-        [sys.executable, "-c", program, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
-    )
+    """The command line as a user without rights."""
+    return run_without_rights([*PROGRAM, *words], cwd=ROOT, env=ENVIRONMENT)
 
 
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
