@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from octshop_rt.commerce.api.people import CommercePeople
 from octshop_rt.commerce.member import checks as member_checks
 from octshop_rt.commerce.member import store as member_store
+from octshop_rt.commerce.member.sign_in import Proof
 from octshop_rt.commerce.shop import staff_checks, staff_store
 from octshop_rt.commerce.shop.staff_model import GrantRow, NoSuchPlace, Role
 from octshop_rt.core.auth.codes import CODE_MS, TRIES
-from octshop_rt.core.auth.model import Audience, CodeTooSoon, Right, TooManyTries
+from octshop_rt.core.auth.model import Audience, CodeTooSoon, Device, Right, TooManyTries, WrongCredentials
+from octshop_rt.core.auth.throttle import GLOBAL
 from octshop_rt.core.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from octshop_rt.core.fsck import examine
 from tests.auth.town import ADMIN_PHONE, BUYER_PHONE, OWN, PASSWORD, STAFF_PHONE, Town
@@ -212,6 +215,18 @@ async def test_one_network_cannot_try_many_accounts(settled: Town) -> None:
     assert (await settled.login("buyer", phone=STRANGER, code="000000", ip="203.0.114.1"))[0] == 401
 
 
+@pytest.mark.parametrize("proof", [{"password": "wrong password"}, {"code": "000000"}])
+async def test_one_network_cannot_keep_the_world_out(settled: Town, proof: dict[str, str]) -> None:
+    await settled.code(BUYER_PHONE)
+    here = Device(id="device-0001", name="test", bearer=True, ip="192.0.2.1")
+    for _ in range(GLOBAL.burst + 1):  # hammering one account: slowed down by the account, then by the network
+        with suppress(WrongCredentials, TooManyTries):
+            await settled.sign_in.enter(Audience.BUYER, BUYER_PHONE, Proof(**proof), here)
+    assert (await settled.login("buyer", phone=STRANGER, **proof))[0] == 429
+    status, _, _ = await settled.login("buyer", phone=STRANGER, code="000000", ip="203.0.114.1")
+    assert status == 401
+
+
 async def test_many_people_may_share_an_address(settled: Town) -> None:
     statuses = {(await settled.login("buyer", phone=BUYER_PHONE, password=PASSWORD))[0] for _ in range(40)}
     assert statuses == {200}
@@ -336,7 +351,7 @@ async def test_nobody_is_let_in_for_the_public_audience(settled: Town) -> None:
 
 async def test_all_the_world_at_once_is_slowed_down_too(settled: Town) -> None:
     for number in range(300):
-        await settled.throttle.enter(Audience.BUYER, f"10.{number % 250}.{number}.1")
+        await settled.throttle.missed(Audience.BUYER, f"10.{number % 250}.{number}.1")
     with pytest.raises(TooManyTries):
         await settled.throttle.enter(Audience.BUYER, "192.0.2.77")
     await settled.throttle.enter(Audience.STAFF, "192.0.2.77")  # a door of its own

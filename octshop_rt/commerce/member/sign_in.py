@@ -14,6 +14,7 @@ from octshop_rt.core.auth.model import (
     Device,
     NeedPasswordOrCode,
     Staff,
+    TooManyTries,
     WrongCredentials,
 )
 from octshop_rt.core.auth.passwords import Passwords
@@ -78,7 +79,7 @@ class SignIn:
                 row = await self._by_code(audience, phone, proof.code)
             else:
                 row = await self._by_password(audience, phone, proof.password or "", device.id)
-        except WrongCredentials:
+        except (WrongCredentials, TooManyTries):
             await self._throttle.missed(audience, device.ip)
             raise
         return Entered(person=row, opened=await self._sessions.open(audience, row.id, device))

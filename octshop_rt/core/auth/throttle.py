@@ -33,17 +33,18 @@ class LoginThrottle:
         self._limiter = limiter
 
     async def enter(self, audience: Audience, ip: str) -> None:
-        """Call before anything of a sign-in is looked at. TooManyTries after many wrong ones from this /24 (IPv6: /56),
-        or when all the world signs in at once. Right ones cost a network nothing: many people share an address.
+        """Call before anything of a sign-in is looked at. TooManyTries after many failed ones from this /24
+        (IPv6: /56) or from all the world. Right ones cost nothing: many people share an address.
         """
-        for quota, key, count in ((PER_NETWORK, f"{audience}:{network(ip)}", False), (GLOBAL, str(audience), True)):
-            after_ms = await self._limiter.take(quota, key, count=count)
+        for quota, key in _counters(audience, ip):
+            after_ms = await self._limiter.take(quota, key, count=False)
             if after_ms:
                 raise TooManyTries(after_ms=after_ms)
 
     async def missed(self, audience: Audience, ip: str) -> None:
-        """Count a wrong sign-in, of whatever kind, against its network."""
-        await self._limiter.take(PER_NETWORK, f"{audience}:{network(ip)}")
+        """Count a sign-in that `enter` let pass and that failed: wrong, or slowed down by its account."""
+        for quota, key in _counters(audience, ip):
+            await self._limiter.take(quota, key)
 
     async def before_password(self, audience: Audience, account: str, device_id: str | None) -> str:
         """The counter's key; TooManyTries while its wait lasts. `device_id` only if the person has used it before."""
@@ -65,6 +66,11 @@ class LoginThrottle:
     async def right(self, key: str) -> None:
         """A right password ends the counting."""
         await store.forgive(self._db, key)
+
+
+def _counters(audience: Audience, ip: str) -> tuple[tuple[Quota, str], ...]:
+    """The network first: what it refuses costs the world nothing, so one network cannot keep all others out."""
+    return (PER_NETWORK, f"{audience}:{network(ip)}"), (GLOBAL, str(audience))
 
 
 def network(ip: str) -> str:
