@@ -198,6 +198,11 @@ class OrderMachine(RuleBasedStateMachine):
         self.run(self.mall.assert_clean())
 
 
+# Chance may leave a corner out of one round; it is given several.
+MOST_ROUNDS = 5
+GOAL = {"unpaid to paid", "expired", "cancelled", "sold out", "partly used"}
+
+
 def test_orders_and_stock_follow_the_model(mongo_uri: str) -> None:
     # req 2.3.1, OR1, OR2, OR4, OR5, ST1, ST2
     with asyncio.Runner() as runner:
@@ -205,17 +210,20 @@ def test_orders_and_stock_follow_the_model(mongo_uri: str) -> None:
         runner.run(db.create_indexes(mongo.declared))
         OrderMachine.runner, OrderMachine.db = runner, db
         try:
-            run_state_machine_as_test(
-                OrderMachine,
-                settings=settings(
-                    max_examples=40,
-                    stateful_step_count=20,
-                    deadline=None,
-                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-                ),
-            )
+            for _ in range(MOST_ROUNDS):
+                run_state_machine_as_test(
+                    OrderMachine,
+                    settings=settings(
+                        max_examples=40,
+                        stateful_step_count=20,
+                        deadline=None,
+                        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+                    ),
+                )
+                if GOAL <= seen.keys():
+                    break
         finally:
             runner.run(db.drop())
             runner.run(db.close())
     # Not a proof of coverage, but a machine that never got anywhere must not pass for one that did.
-    assert {"unpaid to paid", "expired", "cancelled", "sold out", "partly used"} <= seen.keys(), seen
+    assert GOAL <= seen.keys(), seen
