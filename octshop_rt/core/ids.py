@@ -16,11 +16,14 @@ Kind = Literal[
 ]
 
 # 27 characters: fits a WeChat out_trade_no (6 to 32 letters and digits).
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_:-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_:-]+$(?!\n)")]
 RequestId = Annotated[
     str,
     Meta(
-        min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="made by the client, kept over retries"
+        min_length=16,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+$(?!\n)",
+        description="made by the client, kept over retries",
     ),
 ]
 

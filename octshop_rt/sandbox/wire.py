@@ -13,8 +13,8 @@ from octshop_rt.core.money import Fen
 from octshop_rt.sandbox.model import RefundRow, Trade
 from octshop_rt.sandbox.refusals import param_error
 
-OutTradeNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_|*-]{6,32}$")]
-OutRefundNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_|*@-]{1,64}$")]
+OutTradeNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_|*-]{6,32}$(?!\n)")]
+OutRefundNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_|*@-]{1,64}$(?!\n)")]
 Asked = TypeVar("Asked", bound=Struct)
 
 
@@ -32,7 +32,7 @@ class NativeOrder(Struct, frozen=True):
     mchid: str
     description: Annotated[str, Meta(min_length=1, max_length=127)]
     out_trade_no: OutTradeNo
-    notify_url: Annotated[str, Meta(pattern=r"^https?://[^?\s]+$", max_length=255)]
+    notify_url: Annotated[str, Meta(pattern=r"^https?://[^?\s]+$(?!\n)", max_length=255)]
     amount: Amount
     time_expire: str | None = None
     attach: Annotated[str, Meta(max_length=128)] = ""

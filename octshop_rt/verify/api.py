@@ -41,7 +41,7 @@ from octshop_rt.verify.service import Redeemer, Wish
 
 PAGE = 50
 ScannedText = Annotated[str, Meta(min_length=1, max_length=rules.LONGEST_TEXT)]
-Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="business day in Asia/Shanghai")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="business day in Asia/Shanghai")]
 
 _SCANS = Limit(name="voucher.scan", burst=60, per_ms=MINUTE)
 _PHOTOS = Limit(name="voucher.photo", burst=20, per_ms=MINUTE)

@@ -14,8 +14,8 @@ from octshop_rt.core.money import Fen
 from octshop_rt.core.statemachine import Life
 
 Uses = Annotated[int, Meta(ge=0, le=1_000_000, description="number of uses")]
-TypedCode = Annotated[str, Meta(pattern=r"^[0-9]{12}$", description="11 random digits and a Damm check digit")]
-Number = Annotated[str, Meta(pattern=r"^[0-9]{16}$", description="random; names the voucher inside QR tokens")]
+TypedCode = Annotated[str, Meta(pattern=r"^[0-9]{12}$(?!\n)", description="11 random digits and a Damm check digit")]
+Number = Annotated[str, Meta(pattern=r"^[0-9]{16}$(?!\n)", description="random; names the voucher inside QR tokens")]
 
 
 class VoucherState(StrEnum):

@@ -8,7 +8,9 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
+
+import msgspec
 
 import octshop_rt
 from octshop_rt.core.dispatcher import Subscription
@@ -94,3 +96,27 @@ def subscription_complaints(subscriptions: Sequence[Subscription]) -> list[str]:
     """A subscription is known by event and name: the dedupe mark depends on it."""
     counted = Counter((one.event.__name__, one.name) for one in subscriptions)
     return [f"{event}/{name} is there {count} times" for (event, name), count in counted.items() if count > 1]
+
+
+def text_patterns(structs: Iterable[type[msgspec.Struct]]) -> dict[str, str]:
+    """Each pattern a field of text must match -> the fields' names."""
+    found: dict[str, str] = {}
+    for struct in structs:
+        for name, hint in get_type_hints(struct, include_extras=True).items():
+            for pattern in _patterns(hint):
+                found[pattern] = f"{found[pattern]}, " if pattern in found else ""
+                found[pattern] += f"{struct.__name__}.{name}"
+    return found
+
+
+def _patterns(hint: Any) -> list[str]:
+    """Those of a type and of all its parts."""
+    own = [one.pattern for one in getattr(hint, "__metadata__", ()) if isinstance(one, msgspec.Meta) and one.pattern]
+    parts = [getattr(hint, "__origin__", None), *get_args(hint)] if get_args(hint) else []
+    return own + [pattern for part in parts for pattern in _patterns(part)]
+
+
+def pattern_complaints(patterns: Mapping[str, str]) -> list[str]:
+    """A bare `$` also matches before a line feed at the end: "13800000001\\n" would be another person."""
+    return [f"{pattern} of {fields}: end it with $(?!\\n)" for pattern, fields in patterns.items()
+            if not (pattern.startswith("^") and pattern.endswith(r"$(?!\n)"))]  # fmt: skip

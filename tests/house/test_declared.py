@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import msgspec
 import pytest
 
+from octshop_rt.commerce.member.model import Phone
 from octshop_rt.core import mongo
 from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.errors import DomainError
+from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.core.mongo import Collection, index
 from octshop_rt.core.outbox import Event
+from octshop_rt.im.wire.fields import ClientId, Device
 from octshop_rt.subscriptions import UNHEARD, Handlers, subscriptions
 from tests.house import declared
 
@@ -61,6 +66,33 @@ def test_a_bad_index_is_seen() -> None:
     assert not declared.index_complaints([good])
     assert declared.index_complaints([bad])
     assert declared.name_complaints([good, good])
+
+
+def test_no_text_ends_in_a_line_feed_that_its_pattern_does_not_name() -> None:
+    patterns = declared.text_patterns(declared.of_the_product(declared.below(msgspec.Struct)))
+    assert len(patterns) >= 12, "the walk finds them"
+    assert not (complaints := declared.pattern_complaints(patterns)), "\n".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("shape", "good"),
+    [(Phone, "13800000001"), (Id, "U1"), (RequestId, "r" * 16), (ClientId, "c" * 16), (Device, "web")],
+)
+def test_a_line_feed_makes_no_other_name(shape: Any, good: str) -> None:
+    assert msgspec.convert(good, shape) == good
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(f"{good}\n", shape)
+
+
+def test_a_bare_end_is_seen() -> None:
+    class Bare(msgspec.Struct):
+        words: tuple[Annotated[str, msgspec.Meta(pattern="^[a-z]+$")], ...] | None = None
+
+    patterns = declared.text_patterns([Bare])
+    assert patterns == {"^[a-z]+$": "Bare.words"}
+    assert declared.pattern_complaints(patterns)
+    assert declared.pattern_complaints({r"[a-z]+$(?!\n)": "x"})
+    assert not declared.pattern_complaints({r"^[a-z]+$(?!\n)": "x"})
 
 
 class Anything:

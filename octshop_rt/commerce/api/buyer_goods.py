@@ -24,7 +24,7 @@ from octshop_rt.core.ids import Id
 from octshop_rt.core.money import Fen
 
 # A NUL in a pattern is the one text MongoDB refuses; no control character was ever typed into a search field.
-Words = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Words = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 WantedLines = Annotated[tuple[WantedLine, ...], Meta(min_length=1, max_length=MOST_LINES)]
 
 

@@ -14,7 +14,7 @@ from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id
 
 City = Annotated[str, Meta(min_length=1, max_length=30)]
-Cursor = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+Cursor = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 Score = Annotated[float, Meta(ge=0, le=5, description="mean of its ratings in stars")]
 
 

@@ -37,7 +37,7 @@ from octshop_rt.core.clock import MINUTE, Millis
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Call, Limit, Route
 
-Code = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+Code = Annotated[str, Meta(pattern=r"^[0-9]{6}$(?!\n)")]
 GivenPassword = Annotated[str, Meta(min_length=1, max_length=128)]
 Knocker: TypeAlias = "Call[Buyer] | Call[Staff] | Call[Admin]"
 
@@ -53,7 +53,7 @@ class CodeWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class DeviceName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`id` is made once by the program and kept; `name` is for the list of devices."""
 
-    id: Annotated[str, Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+    id: Annotated[str, Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
     name: Annotated[str, Meta(min_length=1, max_length=60)]
 
 

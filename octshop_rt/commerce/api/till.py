@@ -24,7 +24,7 @@ CHARGES = Limit(name="till-charge", burst=60, per_ms=MINUTE)
 
 ScannedText = Annotated[str, Meta(min_length=1, max_length=64, description="as the scanner typed it; never stored")]
 ChargeFen = Annotated[int, Meta(ge=1, le=MOST_CHARGE_FEN, description="integer fen")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
 
 
 class ChargeWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

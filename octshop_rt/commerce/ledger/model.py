@@ -16,8 +16,8 @@ from octshop_rt.core.statemachine import Life
 CNY = "CNY"
 
 # Unique for the life of the books: names the cause and the step, e.g. "payment:A…", "writeoff:X…".
-Ref = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z_]+:[A-Za-z0-9_:/.-]+$")]
-AccountName = Annotated[str, Meta(min_length=5, max_length=120, pattern=r"^[a-z_]+:[A-Za-z0-9_/.-]+:[A-Z]{3}$")]
+Ref = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z_]+:[A-Za-z0-9_:/.-]+$(?!\n)")]
+AccountName = Annotated[str, Meta(min_length=5, max_length=120, pattern=r"^[a-z_]+:[A-Za-z0-9_/.-]+:[A-Z]{3}$(?!\n)")]
 EntryFen = Annotated[
     int, Meta(ge=1, le=MOST_FEN, description="integer fen, never zero: an entry of nothing says nothing")
 ]

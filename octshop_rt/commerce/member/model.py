@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import DomainError
 
-Phone = Annotated[str, Meta(pattern=r"^1[3-9][0-9]{9}$", description="a mobile number of mainland China")]
+Phone = Annotated[str, Meta(pattern=r"^1[3-9][0-9]{9}$(?!\n)", description="a mobile number of mainland China")]
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
 Nickname = Annotated[str, Meta(min_length=1, max_length=30)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -27,6 +27,7 @@ def document(routes: Sequence[Route], *, version: str, secure: bool) -> Tree:
             if shape is not None and shape is not bytes and shape is not Raw and shape not in shapes:
                 shapes.append(shape)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
+    _as_ecma(components)
     schema_of = {id(shape): schema for shape, schema in zip(shapes, schemas, strict=True)}
     paths: dict[str, Tree] = {}
     for route in routes:
@@ -50,6 +51,20 @@ def document(routes: Sequence[Route], *, version: str, secure: bool) -> Tree:
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": schemes},
     }
+
+
+def _as_ecma(tree: Any) -> None:
+    """Patterns as ECMA-262 writes them, where a `$` is the very end; Python's also lets a line feed follow."""
+    parts: list[Any] = []
+    if isinstance(tree, dict):
+        branch = cast("Tree", tree)
+        if isinstance(pattern := branch.get("pattern"), str):
+            branch["pattern"] = pattern.replace(r"$(?!\n)", "$")
+        parts = list(branch.values())
+    elif isinstance(tree, list):
+        parts = cast("list[Any]", tree)
+    for part in parts:
+        _as_ecma(part)
 
 
 def refusals_of(route: Route) -> list[type[DomainError]]:

@@ -16,9 +16,9 @@ MOST_FRAMES = 64
 RequestNumber = Annotated[int, Meta(ge=0, le=2**32 - 1, description="chosen by the client, echoed in the answer")]
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1, description="number of an entry in its conversation, from 1")]
 # Made by the sender before the first try and kept over all retries.
-ClientId = Annotated[str, Meta(min_length=16, max_length=36, pattern=r"^[A-Za-z0-9_-]+$")]
+ClientId = Annotated[str, Meta(min_length=16, max_length=36, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 Token = Annotated[str, Meta(min_length=1, max_length=3_500)]
-Device = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Device = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 Word = Annotated[str, Meta(max_length=64)]
 Heads = Annotated[dict[Id, Seq], Meta(max_length=MOST_HEADS)]
 
