@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from octshop_rt.cli.words import NoData
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, load
 from octshop_rt.embedded import EmbeddedMongo
@@ -24,6 +25,8 @@ async def installation(config: Path | None, data: Path) -> AsyncGenerator[Settin
     if settings.mongo.uri:
         yield settings
         return
+    if not (data / "mongo").is_dir():
+        raise NoData(path=str(data))
     mongod = EmbeddedMongo(data / "mongo")
     try:
         uri = await mongod.start()

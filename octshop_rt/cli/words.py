@@ -37,8 +37,17 @@ class FileTrouble(DomainError):
 
     code = "cli.file_trouble"
     status = 503
-    zh = "系统拒绝访问 {path}:{why}"
+    zh = "系统拒绝访问 {path}：{why}"
     en = "The system refused {path}: {why}"
+
+
+class NoData(DomainError):
+    """The folder named holds no installation: a mistyped path must not become a new one."""
+
+    code = "cli.no_data"
+    status = 503
+    zh = "{path} 中没有数据。请检查 --data，或先运行 octshop-rt run"
+    en = "There is no data in {path}. Check --data, or start octshop-rt run first"
 
 
 class Unbuilt(DomainError):

@@ -89,3 +89,11 @@ async def test_indexes_makes_what_is_missing(db: Database, config: Path) -> None
     assert len(await db.index_keys(first)) == 1
     assert (await command("indexes", "--config", str(config))).returncode == 0
     assert len(await db.index_keys(first)) == 1 + len(first.indexes)
+
+
+async def test_a_mistyped_data_folder_is_named_and_not_made(tmp_path: Path) -> None:
+    wrong = tmp_path / "nothere"
+    outcome = await command("fsck", "--data", str(wrong))
+    assert outcome.returncode == 2
+    assert "no data in" in outcome.stderr.replace("\n", " ")
+    assert not wrong.exists()
