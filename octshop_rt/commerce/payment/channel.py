@@ -52,9 +52,13 @@ class Refused(Struct, frozen=True, tag=True):
 
 
 class Unknown(Struct, frozen=True, tag=True):
-    """No answer, a broken one, or one that says so itself. Never to be read as failure."""
+    """No answer, a broken one, or one that says so itself. Never to be read as failure.
+
+    `answered`: the channel did answer the call, with a word that is neither yes nor no. Nothing is on its way.
+    """
 
     why: str
+    answered: bool = False
 
 
 class Closed(Struct, frozen=True, tag=True):

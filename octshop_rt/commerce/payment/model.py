@@ -173,6 +173,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
     transaction_id: str | None = None
     paid_fen: Fen | None = None
     surplus: bool = False
+    presses: int = 0
+    """Reversals the channel answered with neither yes nor no."""
     reason: str = ""
     history: tuple[Change, ...] = ()
 

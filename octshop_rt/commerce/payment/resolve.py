@@ -22,7 +22,7 @@ from octshop_rt.commerce.payment.channel import (
 from octshop_rt.commerce.payment.model import Attempt, AttemptState, Change, Payment, PaymentState
 from octshop_rt.commerce.payment.settle import Accounts, Settlement
 from octshop_rt.core.clock import Clock, Millis
-from octshop_rt.core.errors import NotFound
+from octshop_rt.core.errors import Busy, NotFound
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import OrderClosed, PaymentDoubt, PaymentExpired
@@ -164,7 +164,8 @@ class Resolver:
         if attempt is None:
             raise NotFound
         if attempt.state is not AttemptState.REVERSING:
-            if not await self._settlement.move(attempt_id, AttemptState.REVERSING, by=by, reason=reason):
+            attempt = await self._settlement.move(attempt_id, AttemptState.REVERSING, by=by, reason=reason)
+            if attempt is None:
                 return
             await self._again(attempt_id, AFTER_EXPIRY, self._clock.now() + rules.FIRST_QUESTION_MS)
         await self._press_reversal(attempt, by=by)
@@ -175,16 +176,27 @@ class Resolver:
         channel = self._accounts.of(attempt.account_id)
         answer = await channel.reverse(attempt.id)
         if isinstance(answer, Reversed):
-            reason = attempt.reason or "reversed"
-            if await self._settlement.end(attempt.id, AttemptState.REVERSED, reason=reason, by=by):
-                await self._again(attempt.id, LAST_LOOK, self._clock.now() + rules.LAST_LOOK_MS)
-        elif isinstance(answer, Refused):
+            due_at = self._clock.now() + rules.LAST_LOOK_MS
+            await self._settlement.end(
+                attempt.id,
+                AttemptState.REVERSED,
+                reason=attempt.reason or "reversed",
+                by=by,
+                owed=lambda tx: self._owe(tx, attempt.id, LAST_LOOK, due_at),
+            )
+        elif isinstance(answer, Refused) or await self._pressed_enough(attempt, answer):
             # Not reversible any more: then what is it? A success now counts.
             told = await channel.query(attempt.id)
             if isinstance(told, Paid):
                 await self._settlement.succeed(attempt.id, told.proof, source="query", reversal_refused=True)
             elif isinstance(told, Ended):
                 await self._settlement.end(attempt.id, AttemptState.REVERSED, reason="reversed_by_channel", by=by)
+
+    async def _pressed_enough(self, attempt: Attempt, answer: Unknown) -> bool:
+        """Whether the channel keeps answering without saying yes or no. One that does not answer is pressed on: the
+        reversal may be on its way to it.
+        """
+        return answer.answered and await store.count_press(self._db, attempt.id) >= rules.MOST_PRESSES
 
     # --- due events ---------------------------------------------------------------------------------------------------
 
@@ -238,6 +250,8 @@ class Resolver:
         if isinstance(answer, Paid):
             log.error("a reversed trade is paid", attempt_id=attempt.id)
             await self._settlement.succeed(attempt.id, answer.proof, source="query")
+        elif isinstance(answer, Unknown):
+            raise Busy  # nobody else asks: the dispatcher comes back
 
     async def on_payment_expired(self, event: PaymentExpired) -> None:
         """Job. Ask, close at the channel, then here; never here alone."""
@@ -259,13 +273,12 @@ class Resolver:
 
     async def _again(self, attempt_id: str, round_no: int, due_at: Millis) -> None:
         """One question per round, however often its writer is repeated."""
-
-        async def work(tx: Transaction) -> None:
-            event = PaymentDoubt(attempt_id=attempt_id, round=round_no)
-            await self._outbox.write(tx, event, due_at=due_at, event_id=f"doubt:{attempt_id}:{round_no}")
-
         with contextlib.suppress(DuplicateKey):
-            await self._db.transact(work)
+            await self._db.transact(lambda tx: self._owe(tx, attempt_id, round_no, due_at))
+
+    async def _owe(self, tx: Transaction, attempt_id: str, round_no: int, due_at: Millis) -> None:
+        event = PaymentDoubt(attempt_id=attempt_id, round=round_no)
+        await self._outbox.write(tx, event, due_at=due_at, event_id=f"doubt:{attempt_id}:{round_no}")
 
     async def _payment(self, payment_id: str) -> Payment:
         payment = await store.payment(self._db, payment_id)

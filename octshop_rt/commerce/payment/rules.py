@@ -27,6 +27,8 @@ BARCODE_WAIT_MS = 45 * SECOND
 """Facts of the channel: the payer has about 45 s for the password; then the last question and the reversal."""
 REVERSE_NOT_BEFORE_MS = 15 * SECOND
 """The channel asks to leave 15 s between the payment call and a reversal."""
+MOST_PRESSES = 3
+"""So many reversals answered with neither yes nor no: then the channel is asked what the trade is."""
 CALL_MS = 12 * SECOND
 LAST_LOOK_MS = 5 * MINUTE
 ASK_AT_MOST_EVERY_MS = 1_500

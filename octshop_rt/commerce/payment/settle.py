@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -150,9 +150,19 @@ class Settlement:
         return paid
 
     async def end(
-        self, attempt_id: str, target: AttemptState, *, reason: str, by: str, only_from: AttemptState | None = None
+        self,
+        attempt_id: str,
+        target: AttemptState,
+        *,
+        reason: str,
+        by: str,
+        only_from: AttemptState | None = None,
+        owed: Callable[[Transaction], Awaitable[None]] | None = None,
     ) -> bool:
-        """End an attempt unpaid, and its payment with the last open attempt. False: it stands otherwise."""
+        """End an attempt unpaid, and its payment with the last open attempt. False: it stands otherwise.
+
+        `owed` writes, in the same transaction, what is to follow.
+        """
 
         async def work(tx: Transaction) -> Payment | None:
             attempt, payment = await self._both(tx, attempt_id)
@@ -162,6 +172,8 @@ class Settlement:
             change = Change(at=now, to=target, by=by, reason=reason)
             if await store.move_attempt(tx, attempt_id, target, change, settled_at=now, reason=reason) is None:
                 return None
+            if owed is not None:
+                await owed(tx)
             return await self._close_idle(tx, payment, attempt_id, reason=reason)
 
         ended = await self._db.transact(work)
@@ -182,16 +194,18 @@ class Settlement:
         change = Change(at=self._clock.now(), to="closed", by=f"attempt:{attempt_id}", reason=reason)
         return await store.move_payment(tx, payment.id, PaymentState.CLOSED, change) or payment
 
-    async def move(self, attempt_id: str, target: AttemptState, *, by: str, reason: str = "", **sets: object) -> bool:
-        """Move an open attempt to another open state; False if it may not."""
+    async def move(
+        self, attempt_id: str, target: AttemptState, *, by: str, reason: str = "", **sets: object
+    ) -> Attempt | None:
+        """Move an open attempt to another open state; the attempt as it is then, None if it may not."""
         change = Change(at=self._clock.now(), to=target, by=by, reason=reason)
         moved = await store.move_attempt(self._db, attempt_id, target, change, reason=reason, **sets)
         if moved is None:
-            return False
+            return None
         payment = await store.payment(self._db, moved.payment_id)
         if payment is not None:
             await self.tell(payment)
-        return True
+        return moved
 
     async def tell(self, payment: Payment) -> None:
         """Hint to the till that something changed; the truth is fetched."""

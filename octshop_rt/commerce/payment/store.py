@@ -69,6 +69,11 @@ async def paying_for(at: Place, subjects: Sequence[str]) -> list[Payment]:
     return await PAYMENTS.many(at, {"parts.subject": {"$in": list(subjects)}, "state": PaymentState.PAYING})
 
 
+async def paid_for(at: Place, subject: str) -> Payment | None:
+    """The payment that paid `subject`."""
+    return await PAYMENTS.one(at, {"parts.subject": subject, "state": PaymentState.PAID})
+
+
 async def move_payment(at: Place, payment_id: str, target: PaymentState, change: Change, **sets: Any) -> Payment | None:
     """The payment after the move, None if `target` may not follow its state."""
     moved = _moved(target, change, sets)
@@ -130,6 +135,12 @@ async def claim_question(at: Place, attempt_id: str, now: Millis, every_ms: int)
     """Whether the caller may ask the channel now: many pages wait for one payment, one question serves them all."""
     query = {"_id": attempt_id, "asked_at": {"$lte": now - every_ms}}
     return await ATTEMPTS.update(at, query, {"$set": {"asked_at": now}}) == 1
+
+
+async def count_press(at: Place, attempt_id: str) -> int:
+    """One more reversal without yes or no; how many there are now."""
+    pressed = await ATTEMPTS.change(at, {"_id": attempt_id}, {"$inc": {"presses": 1}})
+    return 0 if pressed is None else pressed.presses
 
 
 # --- what the channel said --------------------------------------------------------------------------------------------

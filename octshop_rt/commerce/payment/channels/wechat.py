@@ -172,7 +172,9 @@ class WechatChannel:
             return answer
         if answer.status in (200, 204) or answer.code in _MISSING:
             return Reversed()
-        return Refused("bad_request", answer.code) if answer.code == "INVALID_REQUEST" else Unknown(answer.code)
+        if answer.code == "INVALID_REQUEST":
+            return Refused("bad_request", answer.code)
+        return Unknown(answer.code, answered=True)
 
     async def refund(self, ask: RefundAsk) -> RefundAnswer | Refused | Unknown:
         """POST refund. A balance too small is not final: the same number is tried again later. See Channel."""
