@@ -121,7 +121,7 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
             works_at=people.works_at,
             masked=people.masked,
         ),
-        order_handlers=OrderHandlers(on.clock, on.outbox, inventory),
+        order_handlers=OrderHandlers(on.clock, on.outbox, inventory, money.payments.has_paid),
         order_stock=OrderStock(on.db, inventory),
         have_spoken=have_spoken,
         bills=BillService(db=on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, cashier=money.cashier),

@@ -28,7 +28,7 @@ from octshop_rt.core.dispatcher import Dispatcher, Subscription
 from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
-from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import ROWS, Event, Outbox
 from octshop_rt.events import OrderClosed, OrderPaid, OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
 
@@ -56,7 +56,8 @@ class Mall:
             works_at=self._works_at,
             masked=self._masked,
         )
-        self.handlers = OrderHandlers(clock, self.outbox, self.inventory)
+        self.paid: set[tuple[str, int]] = set()
+        self.handlers = OrderHandlers(clock, self.outbox, self.inventory, self._has_paid)
         self.order_stock = OrderStock(db, self.inventory)
         self.dispatcher = Dispatcher(
             db,
@@ -74,6 +75,9 @@ class Mall:
 
     async def _works_at(self, person_id: str) -> frozenset[str]:
         return self.staff.get(person_id, frozenset())
+
+    async def _has_paid(self, tx: Transaction, subject: str, amount_fen: int) -> bool:
+        return (subject, amount_fen) in self.paid
 
     async def _masked(self, person_id: str) -> str:
         return "138****0001"

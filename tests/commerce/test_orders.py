@@ -15,7 +15,7 @@ from octshop_rt.commerce.order.model import (
     State,
     TooManyUnpaid,
 )
-from octshop_rt.commerce.order.rules import scope_of
+from octshop_rt.commerce.order.rules import scope_of, subject_of
 from octshop_rt.commerce.order.service import GRACE_MS
 from octshop_rt.commerce.order.views import view
 from octshop_rt.commerce.shop.model import Certification, NotCertified, ShopClosed
@@ -221,6 +221,28 @@ class TestClosing:
         assert view(closed, "en").timeline[-1].text == "Not paid in time, closed"
         assert len(await mall.written("OrderClosed")) == 1
         await mall.assert_clean()
+
+    async def test_time_that_is_up_waits_for_money_that_is_on_its_way(self, mall: Mall) -> None:
+        # paid in time; the event that tells the order is delivered after the one that closes it
+        cup, _ = await mall.put_on_sale(await mall.open_shop(), stock=1)
+        (order,) = (await mall.buy(mall.buyer(), [(cup, 1)])).orders
+        mall.paid.add((subject_of(order.id), order.payable_fen))
+        mall.clock.advance(30 * MINUTE + GRACE_MS)
+        await mall.dispatcher.drain()
+        assert (await mall.one(order)).payment_state == "unpaid"
+        await mall.tell(mall.succeeded(order))
+        await mall.settle()
+        assert (await mall.one(order)).state == "to_use"
+        assert [await mall.refunds(), await mall.written("OrderClosed")] == [[], []]
+        await mall.assert_clean()
+
+    async def test_time_that_is_up_does_not_wait_for_a_wrong_amount(self, mall: Mall) -> None:
+        cup, _ = await mall.put_on_sale(await mall.open_shop())
+        (order,) = (await mall.buy(mall.buyer(), [(cup, 1)])).orders
+        mall.paid.add((subject_of(order.id), order.payable_fen - 1))
+        mall.clock.advance(30 * MINUTE + GRACE_MS)
+        await mall.dispatcher.drain()
+        assert (await mall.one(order)).state == "closed"
 
     async def test_a_paid_order_is_never_closed(self, mall: Mall) -> None:
         cup, _ = await mall.put_on_sale(await mall.open_shop())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
@@ -84,6 +85,27 @@ async def test_what_had_to_be_paid_before_now_is_not_opened(house: House) -> Non
     with pytest.raises(TimeIsUp):
         await house.open(expires_at=house.clock.now())
     assert house.sandbox.bank.trades == {}
+
+
+async def test_what_is_paid_says_so_even_when_its_time_is_up(house: House) -> None:
+    view = await house.open()
+    house.pay((await house.attempt(view.payment_id)).id)
+    await house.deliver()
+    with pytest.raises(AlreadyPaid):
+        await house.open(expires_at=house.clock.now())
+
+
+async def test_a_subject_is_paid_the_moment_its_money_is_in(house: House) -> None:  # before its owner hears of it
+    def paid(subject: str, amount_fen: int) -> Awaitable[bool]:
+        return house.db.transact(lambda tx: house.payments.has_paid(tx, subject, amount_fen))
+
+    view = await house.open()
+    assert not await paid("order:O1", 1280)
+    house.pay((await house.attempt(view.payment_id)).id)
+    await house.deliver()
+    assert await paid("order:O1", 1280)
+    assert not await paid("order:O1", 1281)
+    assert not await paid("order:O2", 1280)
 
 
 async def test_asking_again_for_the_same_parts_shows_the_same_code(house: House) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.closing import close, pay
@@ -9,18 +11,23 @@ from octshop_rt.commerce.order.model import SYSTEM, Order, PaymentState, Transit
 from octshop_rt.commerce.order.store import Move
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import Busy
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
+
+HasPaid = Callable[[Transaction, str, Fen], Awaitable[bool]]
+"""Payment's answer to (subject, amount): has this been paid for, whether or not its order has heard of it?"""
 
 
 class OrderHandlers:
     """Effects on orders. Each runs once per event, in the transaction it is given; Busy makes the dispatcher retry."""
 
-    def __init__(self, clock: Clock, outbox: Outbox, inventory: InventoryService) -> None:
+    def __init__(self, clock: Clock, outbox: Outbox, inventory: InventoryService, has_paid: HasPaid) -> None:
         self._clock = clock
         self._outbox = outbox
         self._inventory = inventory
+        self._has_paid = has_paid
 
     async def on_payment_succeeded(self, tx: Transaction, event: PaymentSucceeded) -> None:
         """Money is never dropped: each part makes its order stand, or is given back whole.
@@ -49,10 +56,15 @@ class OrderHandlers:
                 )
 
     async def on_order_unpaid(self, tx: Transaction, event: OrderUnpaid) -> None:
-        """Time is up: close what is still unpaid. A paid or closed order is left alone."""
+        """Time is up: close what is still unpaid. A paid or closed order is left alone.
+
+        Money that came in time stays in time: while its event is under way, this one waits for it.
+        """
         order = await store.one(tx, event.order_id)
         if order is None or order.payment_state is not PaymentState.UNPAID:
             return
+        if await self._has_paid(tx, rules.subject_of(order.id), order.payable_fen):
+            raise Busy
         closing = close(order, at=self._clock.now(), by=SYSTEM, close_reason="timeout")
         await closing.run(tx, self._outbox)
 

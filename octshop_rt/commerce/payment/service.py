@@ -24,6 +24,7 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.crypto import digest
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import PaymentDoubt, PaymentExpired
@@ -61,11 +62,11 @@ class PaymentService:
             if known.fingerprint != fingerprint(wish):
                 raise RequestConflict
             return await self._resume(known.payment_id)
-        if self._clock.now() >= wish.expires_at:
-            raise TimeIsUp
         subjects = [part.subject for part in wish.parts]
         if await store.paid_by_others(self._db, subjects):
             raise AlreadyPaid
+        if self._clock.now() >= wish.expires_at:
+            raise TimeIsUp
         for other in await store.paying_for(self._db, subjects):
             if other.fingerprint == fingerprint(wish) and self._clock.now() < other.expires_at:
                 return await self._resume(other.id)
@@ -181,6 +182,13 @@ class PaymentService:
         if payment is None or (opener is not None and payment.opener != opener):
             raise NotFound
         return payment
+
+    async def has_paid(self, tx: Transaction, subject: str, amount_fen: Fen) -> bool:
+        """Whether a payment has paid exactly this for `subject`, even if its owner has not heard of it yet."""
+        payment = await store.paid_for(tx, subject)
+        return payment is not None and any(
+            part.subject == subject and part.amount_fen == amount_fen for part in payment.parts
+        )
 
     async def payments(self, payment_ids: list[str]) -> list[tuple[Payment, Attempt | None]]:
         """Rows with their newest attempts, for lists."""
