@@ -11,6 +11,7 @@ from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.bill import store as bill_store
 from octshop_rt.commerce.payment import checks, store
 from octshop_rt.core import fsck
+from octshop_rt.core.clock import Clock
 from octshop_rt.events import RefundDue
 from tests.payment.conftest import House
 
@@ -99,3 +100,16 @@ async def test_what_was_planted_is_found(house: House, plant: Plant, found: str)
     await plant(house)
     report = await fsck.examine(house.db, (*checks.CHECKS, *bill_checks.CHECKS))
     assert found in {one.check for one in report.findings}
+
+
+async def test_a_bill_whose_payment_came_a_moment_ago_is_not_found(house: House) -> None:  # its event is on its way
+    charge = await house.charge(500, house.code())
+    assert await f35(house) == [charge.id]
+    payment = await house.payment(charge.payment_id)
+    paid = f"history.{len(payment.history) - 1}.at"
+    await store.PAYMENTS.update(house.db, {}, {"$set": {paid: Clock().now()}})
+    assert await f35(house) == []
+
+
+async def f35(house: House) -> list[str]:
+    return [one.object_id async for one in bill_checks.follows_payment(house.db)]

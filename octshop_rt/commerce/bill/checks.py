@@ -7,14 +7,20 @@ from collections.abc import AsyncIterator
 from octshop_rt.commerce.bill import store
 from octshop_rt.commerce.bill.model import BillState
 from octshop_rt.commerce.payment import checks as payment_checks
+from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 
+FOLLOWS_WITHIN_MS = MINUTE
+
 
 async def follows_payment(db: Database) -> AsyncIterator[Finding]:
+    """A bill follows its payment by event: those of the last minute may still be on their way."""
+    lately = Clock().now() - FOLLOWS_WITHIN_MS
     async for bill in store.every(db):
-        paid = await payment_checks.is_paid(db, bill.payment_id)
-        if paid != (bill.state is not BillState.OPEN):
+        paid_here_at = await payment_checks.paid_here_at(db, bill.payment_id)
+        paid = paid_here_at is not None
+        if paid != (bill.state is not BillState.OPEN) and (paid_here_at or 0) <= lately:
             found = f"bill {bill.state}, payment {'paid' if paid else 'not paid'}"
             yield Finding(check="F35", object_id=bill.id, expected="bill and payment agree", found=found)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from octshop_rt.commerce.payment import store
 from octshop_rt.commerce.payment.model import SURPLUS, AttemptState, NoticeState, PaymentState
+from octshop_rt.core.clock import Millis
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 
@@ -14,6 +15,14 @@ async def is_paid(db: Database, payment_id: str) -> bool:
     """For the checks of domains that are paid."""
     payment = await store.payment(db, payment_id)
     return payment is not None and payment.state is PaymentState.PAID
+
+
+async def paid_here_at(db: Database, payment_id: str) -> Millis | None:
+    """When this house took the success in, however long after its payer; None if it is not paid."""
+    payment = await store.payment(db, payment_id)
+    if payment is None or payment.state is not PaymentState.PAID:
+        return None
+    return max((change.at for change in payment.history if change.to == PaymentState.PAID), default=0)
 
 
 async def refunds_within_payment(db: Database) -> AsyncIterator[Finding]:
