@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from octshop_rt.commerce.api.channel import NOTICES, ChannelApi, notice_path
 from octshop_rt.core.auth.model import Audience
+from octshop_rt.core.http.door import NOBODY
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import HttpSettings
 from tests.http.city import City, running
@@ -318,6 +320,35 @@ async def test_a_route_s_own_limit_and_the_one_over_all(still: City) -> None:
         async with still.client.get(f"{still.api}/buyer/me", headers=headers) as answer:
             statuses.append(answer.status)
     assert statuses == [200] * 117 + [429] * 3  # 120 in all, three of them spent above
+
+
+class Heard:
+    """Stands for the inbox, which proves and books: here only the door is looked at."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def take(self, account_id: str, headers: Any, body: bytes) -> None:
+        self.count += 1
+
+
+async def test_the_channel_s_notices_come_from_few_addresses_and_get_through(db: Database) -> None:
+    heard = Heard()
+    channel = ChannelApi(heard).routes()  # pyright: ignore[reportArgumentType]  (a stand-in)
+    async with running(db, still=True, extra=channel) as city:
+        answered = 200
+        for _ in range(NOBODY.burst + 1):
+            async with city.client.get(f"{city.api}/echo") as answer:
+                answered = answer.status
+        assert answered == 429  # this address has used up what strangers may ask
+        for _ in range(NOBODY.burst + 1):
+            async with city.client.post(city.api + notice_path("default"), data=b"{}") as answer:
+                assert answer.status == 204
+        assert heard.count == NOBODY.burst + 1
+        for _ in range(NOTICES.burst):
+            async with city.client.post(city.api + notice_path("default"), data=b"{}") as answer:
+                answered = answer.status
+        assert answered == 429  # it is bounded all the same: a forged one costs a look at its signature
 
 
 async def test_guessed_tokens_are_rationed_by_address(still: City) -> None:

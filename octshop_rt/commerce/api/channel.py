@@ -5,9 +5,12 @@ from __future__ import annotations
 from octshop_rt.commerce.payment.inbox import Inbox
 from octshop_rt.commerce.payment.model import NoChannelAccount, NoticeNotOurs, NoticeRefused
 from octshop_rt.core.auth.model import PUBLIC, Anonymous
-from octshop_rt.core.http.routes import Call, Route
+from octshop_rt.core.http.routes import Call, Limit, Route
 
 MOST_NOTICE_BYTES = 64 * 1024
+
+# All of them come from a few addresses, a day's rush within minutes: far more than strangers are given.
+NOTICES = Limit(name="notices", burst=2_000, per_ms=2_000, alone=True)
 
 
 def notice_path(account_id: str) -> str:
@@ -34,6 +37,7 @@ class ChannelApi:
                 errors=(NoticeRefused, NoticeNotOurs, NoChannelAccount),
                 summary="A notice from WeChat Pay: answered 204 only once it is stored and applied",
                 max_body=MOST_NOTICE_BYTES,
+                limit=NOTICES,
             )
         ]
 

@@ -177,13 +177,16 @@ class Door:
         return here
 
     async def _limit(self, request: web.Request, who: Principal) -> None:
-        nobody = isinstance(who, Anonymous)
-        key = str(request[IP]) if isinstance(who, Anonymous) else who.person_id
-        quotas = [self._doors.nobody if nobody else self._doors.everybody]
+        doors, limit = self._doors, self._route.limit
+        if isinstance(who, Anonymous):
+            key, over_all = str(request[IP]), doors.nobody
+        else:
+            key, over_all = who.person_id, doors.everybody
+        quotas = [] if limit is not None and limit.alone else [over_all]
         if self._quota is not None:
             quotas.append(self._quota)
         for quota in quotas:
-            after_ms = await self._doors.limiter.take(quota, key)
+            after_ms = await doors.limiter.take(quota, key)
             if after_ms:
                 raise RateLimited(after_ms=after_ms)
 

@@ -78,11 +78,15 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """At most `burst` at once and `burst` per `per_ms` in the long run, for each person (nobody: each address)."""
+    """At most `burst` at once and `burst` per `per_ms` in the long run, for each person (nobody: each address).
+
+    It comes on top of the limit over all routes; `alone` in its place.
+    """
 
     name: str
     burst: int
     per_ms: int
+    alone: bool = False
 
 
 class RouteFault(Exception):
