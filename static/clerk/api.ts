@@ -23,8 +23,3 @@ export const readPhoto = (shopId: string, photo: Blob): Promise<{ texts: string[
 
 export const redemptionsOf = (shopId: string, day: string, cursor: string | null): Promise<Page<Redemption>> =>
   api.get(`/shop/${shopId}/redemptions`, { day, cursor })
-
-/** The business day is the shop's, not the phone's. */
-export function today(now = Date.now()): string {
-  return new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai' }).format(now)
-}

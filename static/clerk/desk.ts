@@ -2,12 +2,13 @@
 import { computed, onBeforeUnmount, ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { newRequestId, sentence, ApiError } from '@kit/api/http'
+import { shopDay } from '@kit/i18n/day'
 import { play } from '@kit/notify/sound'
 import { vibrate } from '@kit/notify/vibrate'
 import { yuan } from '@kit/money/money'
 import { isCertain } from '@kit/staff/certain'
 import type { Post } from '@kit/staff/staff'
-import { look, redemptionsOf, today, writeOff, type Preview, type Redemption } from './api'
+import { look, redemptionsOf, writeOff, type Preview, type Redemption } from './api'
 import { AGAIN_MS, FLASH_MS, STALE, toneOf, VERDICT_STAYS_MS, type Flow, type Intention, type Tone, type Verdict } from './flow'
 import { keep, settle, waitingAt } from './pending'
 
@@ -129,7 +130,7 @@ export function useDesk(post: Post, branchId: () => string | null) {
 
   async function loadToday(): Promise<void> {
     try {
-      todays.value = (await redemptionsOf(post.shop_id, today(), null)).items
+      todays.value = (await redemptionsOf(post.shop_id, shopDay(), null)).items
     } catch {
       // The list on the side is a comfort; the history page says what went wrong.
     }

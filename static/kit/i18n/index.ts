@@ -1,5 +1,6 @@
 // The two languages of every page: zh-CN and en, loaded when needed, kept on this device, told to the server.
 import { createI18n, type I18n } from 'vue-i18n'
+import { SHOP_ZONE } from './day'
 
 export type Lang = 'zh-CN' | 'en'
 type Words = Record<string, unknown>
@@ -15,12 +16,14 @@ const kitWords: Loaders = {
 const numbers = {
   count: { style: 'decimal', maximumFractionDigits: 0 },
 } as const
+/** The shops' zone: what a till, a voucher or an order calls "today" and "14:32" is theirs, wherever the device is. */
+const zone = { timeZone: SHOP_ZONE, hourCycle: 'h23' } as const
 const dates = {
-  day: { year: 'numeric', month: '2-digit', day: '2-digit' },
-  minute: { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hour12: false },
-  short: { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hour12: false },
-  clock: { hour: '2-digit', minute: '2-digit', hour12: false },
-  seconds: { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false },
+  day: { ...zone, year: 'numeric', month: '2-digit', day: '2-digit' },
+  minute: { ...zone, year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
+  short: { ...zone, month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
+  clock: { ...zone, hour: '2-digit', minute: '2-digit' },
+  seconds: { ...zone, hour: '2-digit', minute: '2-digit', second: '2-digit' },
 } as const
 
 /** The language this device last chose, else the browser's first wish that we have. */
