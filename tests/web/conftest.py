@@ -235,6 +235,7 @@ def visit(launch: Launch, product: Product, gate: Gate) -> Iterator[Visit]:
         audience: Audience = "buyer",
         browser: Browser | None = None,
         camera: bool = False,
+        zone: str = "Asia/Shanghai",
     ) -> Visitor:
         if browser is None:
             if not shared:
@@ -246,7 +247,7 @@ def visit(launch: Launch, product: Product, gate: Gate) -> Iterator[Visit]:
             locale=lang,
             color_scheme="dark" if dark else "light",
             permissions=["camera"] if camera else [],
-            timezone_id="Asia/Shanghai",
+            timezone_id=zone,
         )
         contexts.append(context)
         context.set_default_timeout(15_000)

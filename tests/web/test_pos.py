@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -17,6 +20,7 @@ from tests.web.people import CASHIER, COFFEE, Wallet, gun, qr_png
 TILL = "T000000DEM00000000000000111"
 OTHER_TILL = "T000000DEM00000000000000112"
 CHARGES = "**/tills/*/charges"
+SHOP_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def at_the_till(cashier: Visitor, till: str = TILL) -> Page:
@@ -83,6 +87,8 @@ def test_a_qr_is_paid_and_the_socket_tells_it(visit: Visit, wallet: Wallet) -> N
     expect(code).to_be_visible()
     expect(page.get_by_test_id("panel-waiting")).to_contain_text("后失效")
     cashier.shot("pos-qr-desk")
+    phone = page.get_by_test_id("sandbox-phone").get_attribute("href") or ""
+    assert parse_qs(urlsplit(phone).query)["code_url"] == [code.get_attribute("data-text")]
     wallet.scan(code.get_attribute("data-text") or "")
     # Asking alone would take up to eight seconds while the socket is up.
     expect(page.get_by_test_id("panel-paid")).to_be_visible(timeout=5_000)
@@ -202,6 +208,32 @@ def test_a_code_taken_away_is_closed(visit: Visit) -> None:
     expect(page.get_by_test_id("panel-closed")).to_contain_text("没有收款")
     page.get_by_test_id("next").click()
     expect(page.get_by_test_id("panel-idle")).to_be_visible()
+    expect(page.get_by_test_id("amount")).to_have_text("¥0")
+
+
+def test_the_next_sale_never_takes_the_amount_of_a_failed_one(visit: Visit, wallet: Wallet) -> None:
+    page = at_the_till(visit("/pos/", signed_in=CASHIER, audience="staff", size="desk"), OTHER_TILL)
+    for leave in ("Enter", "Escape", "5"):
+        page.keyboard.type("1500", delay=120)
+        gun(page, wallet.payment_code())
+        expect(page.get_by_test_id("panel-paying")).to_be_visible()
+        wallet.answer_password("refuse")
+        expect(page.get_by_test_id("panel-failed")).to_be_visible(timeout=20_000)
+        page.keyboard.press(leave)
+        expect(page.get_by_test_id("panel-idle")).to_be_visible()
+        expect(page.get_by_test_id("amount")).to_have_text("¥5" if leave == "5" else "¥0")
+
+
+def test_times_are_the_shops_wherever_the_device_is(visit: Visit, wallet: Wallet) -> None:
+    cashier = visit("/pos/", signed_in=CASHIER, audience="staff", size="desk", lang="en", zone="America/New_York")
+    page = at_the_till(cashier, OTHER_TILL)
+    amount(page, "3")
+    began = datetime.now(SHOP_ZONE)
+    gun(page, wallet.payment_code())
+    expect(page.get_by_test_id("panel-paid")).to_be_visible()
+    ended = datetime.now(SHOP_ZONE)
+    shown = page.get_by_test_id("last-payments").locator("li").first.locator("time")
+    expect(shown).to_have_text(re.compile(f"^({began:%H:%M}|{ended:%H:%M})$"))
 
 
 def test_the_camera_and_typing_take_a_code_too(visit: Visit, launch: Launch, wallet: Wallet, tmp_path: Path) -> None:
