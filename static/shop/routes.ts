@@ -31,7 +31,7 @@ export const router = createRouter({
     { path: '/chat/:shop', name: 'chat', component: () => import('./pages/Chat.vue'), meta: { person: true, title: 'chat.title' } },
     { path: '/devices', name: 'devices', component: () => import('./pages/Devices.vue'), meta: { person: true, title: 'devices.title' } },
     { path: '/login', name: 'login', component: () => import('./pages/Login.vue'), meta: { title: 'login.title' } },
-    { path: '/:rest(.*)*', redirect: '/' },
+    { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/Lost.vue'), meta: { title: 'lost.title' } },
   ],
 })
 

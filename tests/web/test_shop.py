@@ -109,6 +109,7 @@ def test_pressing_twice_and_reloading_makes_one_order_and_one_payment(visit: Vis
     page.goto(f"{buyer.base}/shop/orders?state=unpaid")
     page.locator("[data-order]").first.click()
     page.get_by_role("button", name="取消订单").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="再想想")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="取消订单").click()
     expect(page.get_by_role("heading", name="已取消")).to_be_visible()
 
@@ -212,3 +213,10 @@ def test_every_page_at_every_size_is_clean_and_never_wider_than_the_screen(
         buyer.shot(f"{name}-{size}-{lang}-{'dark' if dark else 'light'}")
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert width <= 0, f"{name} scrolls sideways by {width} px"
+
+
+def test_an_unknown_address_says_so_and_leads_home(visit: Visit) -> None:
+    page = visit("/shop/nope").page
+    expect(page.get_by_role("heading", name="页面不存在")).to_be_visible()
+    page.get_by_role("button", name="回到首页").click()
+    expect(page.locator("[data-product]").first).to_be_visible()
