@@ -24,9 +24,23 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from octshop_rt.core.errors import Busy, UnknownOutcome
+from octshop_rt.core.indexes import Doc, Index, index
 from octshop_rt.core.settings import MongoSettings
 
-Doc = Mapping[str, Any]
+__all__ = [
+    "APART",
+    "TOGETHER",
+    "Collection",
+    "Database",
+    "Doc",
+    "DuplicateKey",
+    "Index",
+    "Logical",
+    "Place",
+    "Transaction",
+]
+__all__ += ["declared", "document", "index"]
+
 Row = TypeVar("Row", bound=msgspec.Struct)
 T = TypeVar("T")
 
@@ -46,31 +60,6 @@ class DuplicateKey(Exception):
         super().__init__(", ".join(key))
         self.key = key
         self.position = position
-
-
-class Index(msgspec.Struct, frozen=True):
-    """Fields in order; `-field` descends, `field:2dsphere` is a map point."""
-
-    fields: tuple[str, ...]
-    unique: bool = False
-    partial: Doc | None = None
-    expire_after_s: int | None = None
-
-    def keys(self) -> list[tuple[str, int | str]]:
-        """In the driver's form."""
-        return [_key(field) for field in self.fields]
-
-
-def index(*fields: str, unique: bool = False, partial: Doc | None = None, expire_after_s: int | None = None) -> Index:
-    """Declare an index; see Index."""
-    return Index(fields, unique, partial, expire_after_s)
-
-
-def _key(field: str) -> tuple[str, int | str]:
-    if field.startswith("-"):
-        return field[1:], -1
-    name, _, kind = field.partition(":")
-    return name, kind or 1
 
 
 class Transaction:
@@ -253,11 +242,12 @@ class Collection(Generic[Row]):
         *,
         sort: Sequence[tuple[str, int]] | None = None,
         limit: int = 0,
+        hint: str | None = None,
     ) -> list[Row]:
-        """All matches, at most `limit` if given."""
+        """All matches, at most `limit` if given. `hint` names the index where the planner is known to choose badly."""
         raw, session = self._bind(at)
         with _faults(write=False, inside=session):
-            cursor = raw.find(query, sort=sort, limit=limit, session=session)
+            cursor = raw.find(query, sort=sort, limit=limit, session=session, hint=hint)
             return [self.of(doc) for doc in await cursor.to_list()]
 
     async def scan(
@@ -298,11 +288,11 @@ class Collection(Generic[Row]):
             result = await raw.update_one(query, change, upsert=upsert, array_filters=array_filters, session=session)
         return result.modified_count or (1 if result.upserted_id is not None else 0)
 
-    async def update_many(self, at: Database | Transaction, query: Doc, change: Doc) -> int:
+    async def update_many(self, at: Database | Transaction, query: Doc, change: Doc, *, hint: str | None = None) -> int:
         """Change all matches; how many were changed. Not retried by the driver: guard it so that it may run again."""
         raw, session = self._bind(at)
         with _faults(write=True, inside=session):
-            return (await raw.update_many(query, change, session=session)).modified_count
+            return (await raw.update_many(query, change, session=session, hint=hint)).modified_count
 
     async def change(
         self,

@@ -21,6 +21,8 @@ OutboxState = Literal["waiting", "done", "parked"]
 
 LIFE: Life[OutboxState] = Life("outbox", {"waiting": ("done", "parked"), "parked": ("waiting",), "done": ()})
 
+# A claim names its rows: left alone, the planner may walk the whole backlog by state instead.
+BY_ID = "_id_"
 KEEP_DONE_MS = 30 * DAY
 
 
@@ -49,8 +51,7 @@ ROWS = Collection(
     OutboxRow,
     indexes=[
         index("state", "due_at"),
-        index("state", "lease_until"),
-        index("owner", partial={"state": "waiting"}),
+        index("owner", partial={"state": "waiting", "owner": {"$gt": ""}}),
         index("purge_at", expire_after_s=0),
     ],
     shard_key=("_id",),
@@ -102,9 +103,10 @@ async def take(
         db,
         {"_id": {"$in": ids}, **free},
         {"$set": {"owner": owner, "claim": claim, "lease_until": now + lease_ms}},
+        hint=BY_ID,
     )
     held = {"_id": {"$in": ids}, "claim": claim, "state": "waiting"}
-    return await ROWS.many(db, held, sort=[("due_at", 1)])
+    return sorted(await ROWS.many(db, held, hint=BY_ID), key=lambda row: row.due_at)
 
 
 async def mark_done(at: Place, rows: list[OutboxRow], subscription: str, *, finished: bool, now: Millis) -> bool:
@@ -124,6 +126,7 @@ async def mark_done(at: Place, rows: list[OutboxRow], subscription: str, *, fini
             "done": {"$ne": subscription},
         },
         change,
+        hint=BY_ID,
     )
     return changed == len(rows)
 
