@@ -24,22 +24,8 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from octshop_rt.core.errors import Busy, UnknownOutcome
-from octshop_rt.core.indexes import Doc, Index, index
+from octshop_rt.core.indexes import Doc, Index, index  # noqa: F401 # pyright: ignore[reportUnusedImport]  (stores use it)
 from octshop_rt.core.settings import MongoSettings
-
-__all__ = [
-    "APART",
-    "TOGETHER",
-    "Collection",
-    "Database",
-    "Doc",
-    "DuplicateKey",
-    "Index",
-    "Logical",
-    "Place",
-    "Transaction",
-]
-__all__ += ["declared", "document", "index"]
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 T = TypeVar("T")
