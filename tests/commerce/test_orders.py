@@ -174,7 +174,8 @@ class TestPaying:
         cup, _ = await mall.put_on_sale(await mall.open_shop())
         (order,) = (await mall.buy(mall.buyer(), [(cup, 1)])).orders
         first, second = mall.succeeded(order), mall.succeeded(order)
-        await mall.tell(first, first, second)
+        await mall.tell(first, first)
+        await mall.tell(second)
         assert [refund["payment_id"] for refund in await mall.refunds()] == [second.payment_id]
         assert len(await mall.written("OrderPaid")) == 1
         assert await mall.stock(cup) == (9, 0, 1)

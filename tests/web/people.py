@@ -17,6 +17,7 @@ from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Product
 
 COFFEE = "S000000DEM00000000000000001"
+FLOWERS = "S000000DEM00000000000000005"
 LATTE = "云南日晒拿铁"
 CARD_OF_TEN = "美式咖啡 10 次卡"
 NOODLES = "虾爆鳝面"
