@@ -11,13 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import platform
 import secrets
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -28,12 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import msgspec
 import psutil
-import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from loadtests.im_link import Link, connect
 from loadtests.im_server import KEY, Town
+from loadtests.report import Figure, at_least, at_most, measure, percentile
 from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import Buyer, Grant, Right, Staff
 from octshop_rt.core.auth.sessions import Sessions
@@ -43,11 +36,9 @@ from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Collection, Database
 from octshop_rt.core.settings import MongoSettings
-from octshop_rt.embedded.mongod import EmbeddedMongo
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.checks import CHECKS
 
-OUT = Path(__file__).parent / "out"
 PREFIX = "bench_im"
 TEXT = "x" * 100
 
@@ -63,16 +54,6 @@ class Bare(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BARE = Collection("im", "bench_bare", Bare, shard_key=("c",))
-
-
-class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the result; `ok` is None where there is no aim."""
-
-    name: str
-    value: float
-    unit: str
-    aim: str = ""
-    ok: bool | None = None
 
 
 class Device:
@@ -275,10 +256,6 @@ async def idle(uri: str, sessions: Sessions, count: int) -> tuple[float, float]:
         return grown / count / 1024, spent * 10
 
 
-def percentile(values: list[float], part: int) -> float:
-    return statistics.quantiles(values, n=100)[part - 1]
-
-
 async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
     """Everything once; a table and loadtests/out/im.json."""
     clock = Clock()
@@ -298,14 +275,13 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
         after = process.cpu_times()
         spent = after.user + after.system - before.user - before.system
         name = f"durable 1:1 sends, {chosen.pairs} pairs, closed loop"
-        figures.append(Figure(name, rate, "/s", ">= 1000", rate >= 1000))
+        figures.append(at_least(name, rate, "/s", 1_000))
         figures.append(Figure("server CPU per send, closed loop", spent / (rate * chosen.seconds) * 1e6, "us"))
         for wanted, aim50, aim99 in ((500, 15, 80), (1000, 15, 80)):
             waits = await open_loop(made, wanted, chosen.seconds)
             for part, aim in ((50, aim50), (99, aim99)):
-                value = percentile(waits, part)
                 name = f"send to receive at {wanted}/s, p{part}"
-                figures.append(Figure(name, value, "ms", f"<= {aim}", value <= aim))
+                figures.append(at_most(name, percentile(waits, part), "ms", aim))
         refused = sum(one.refused + two.refused for one, two, _ in made)
         figures.append(Figure("refusals seen by clients", refused, "", "0", refused == 0))
         figures.append(Figure("acks found in the log, fsck clean", await audit(db, made), "", "all", ok=True))
@@ -315,49 +291,22 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
             two.link.close()
     if chosen.idle:
         per_link, per_cent = await idle(uri, sessions, chosen.idle)
-        figures.append(Figure(f"memory per idle connection, {chosen.idle}", per_link, "KiB", "<= 20", per_link <= 20))
-        name = f"CPU for {chosen.idle} idle, 25 s heartbeat"
-        figures.append(Figure(name, per_cent, "% of a core", "<= 3", per_cent <= 3))
+        figures.append(at_most(f"memory per idle connection, {chosen.idle}", per_link, "KiB", 20))
+        figures.append(at_most(f"CPU for {chosen.idle} idle, 25 s heartbeat", per_cent, "% of a core", 3))
     sessions.close()
     await db.drop()
     await db.close()
     return figures
 
 
-def show(figures: list[Figure], mongod: str) -> None:
-    table = Table("figure", "value", "unit", "aim", "ok", title=f"{os.cpu_count()} cores, {platform.platform()}, "
-                  f"Python {platform.python_version()}, mongod {mongod}")  # fmt: skip
-    for one in figures:
-        table.add_row(one.name, f"{one.value:,.1f}", one.unit, one.aim, "" if one.ok is None else str(one.ok))
-    Console(width=130).print(table)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "im.json").write_text(json.dumps([msgspec.to_builtins(one) for one in figures], indent=1) + "\n")
-
-
-async def main(chosen: argparse.Namespace, uri: str) -> None:
-    db = Database.connect(MongoSettings(uri=uri, prefix=PREFIX))
-    version = str((await db.server_info())["version"])
-    await db.close()
-    show(await run(uri, chosen), version)
-
-
-def entry() -> None:
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--pairs", type=int, default=200)
     arguments.add_argument("--seconds", type=float, default=4)
     arguments.add_argument("--idle", type=int, default=5_000)
     chosen = arguments.parse_args()
-    if uri := os.environ.get("OCTSHOP_TEST_MONGO_URI"):
-        uvloop.run(main(chosen, uri))
-        return
-    with tempfile.TemporaryDirectory(prefix="octshop-bench-") as place:
-        mongod = EmbeddedMongo(Path(place))
-        uri = asyncio.run(mongod.start())
-        try:
-            uvloop.run(main(chosen, uri))
-        finally:
-            asyncio.run(mongod.stop())
+    measure("im", lambda uri: run(uri, chosen))
 
 
 if __name__ == "__main__":
-    entry()
+    main()

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import platform
 import secrets
-import statistics
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
@@ -25,28 +21,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import aiohttp
-import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from loadtests.chaos import installation, settle
 from loadtests.chaos_people import History, Insistent, enter
+from loadtests.report import Figure, percentile, tell
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.settings import Settings
 
-OUT = Path(__file__).parent / "out"
 POLL_SECONDS = 0.02
-
-
-class Figure(msgspec.Struct):
-    """One line of the table and of out/orders.json."""
-
-    name: str
-    value: float
-    unit: str
-    aim: str = ""
-    ok: bool = True
 
 
 class Buyers:
@@ -113,8 +97,8 @@ def figures(rate: float, ready_ms: list[int]) -> list[Figure]:
     """What is told."""
     return [
         Figure("orders, checkout to voucher", round(rate, 1), "/s"),
-        Figure("checkout to voucher, p50", statistics.median(ready_ms), "ms"),
-        Figure("checkout to voucher, p99", statistics.quantiles(ready_ms, n=100)[98], "ms"),
+        Figure("checkout to voucher, p50", percentile(ready_ms, 50), "ms"),
+        Figure("checkout to voucher, p99", percentile(ready_ms, 99), "ms"),
     ]
 
 
@@ -138,15 +122,9 @@ async def run(chosen: argparse.Namespace) -> int:
             violations += await history.contradictions(settings)
     told = [*figures(rate, buyers.ready_ms)]
     told.append(Figure("violations after the run", len(violations), "", "0", not violations and not counts["parked"]))
-    where = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {chosen.buyers} buyers"
-    table = Table("figure", "value", "unit", "aim", "ok", title=where)
-    for one in told:
-        table.add_row(one.name, f"{one.value:g}", one.unit, one.aim, "✓" if one.ok else "✗")
-    Console().print(table)
+    tell("orders", told, about=f"{chosen.buyers} buyers")
     for violation in violations:
         Console().print(violation, style="red", markup=False)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "orders.json").write_text(json.dumps([msgspec.to_builtins(one) for one in told], indent=1) + "\n")
     return 1 if violations else 0
 
 

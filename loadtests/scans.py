@@ -11,13 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
-import os
-import platform
 import secrets
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,11 +22,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import aiohttp
-import msgspec
-import uvloop
-from rich.console import Console
-from rich.table import Table
 
+from loadtests.report import Figure, at_least, at_most, measure, percentile
 from loadtests.scans_server import KEY, KEYS, SHOP, Clerks
 from octshop_rt.commerce.ledger import checks as ledger_checks
 from octshop_rt.commerce.ledger import postings
@@ -47,28 +39,16 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.settings import MongoSettings
-from octshop_rt.embedded.mongod import EmbeddedMongo
 from octshop_rt.events import OrderPaid, PaidLine, Scope
 from octshop_rt.verify import checks, store, token
 from octshop_rt.verify.issue import Issuer
 from octshop_rt.verify.model import Voucher
 
-OUT = Path(__file__).parent / "out"
 PREFIX = "bench_scans"
 PAID_FEN = 1_990
 CLERKS = 32
 URL = f"/api/v1/shop/{SHOP}"
 Ask = Callable[[int, str, dict[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]
-
-
-class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the result; `ok` is None where there is no aim."""
-
-    name: str
-    value: float
-    unit: str
-    aim: str = ""
-    ok: bool | None = None
 
 
 @asynccontextmanager
@@ -167,7 +147,7 @@ async def open_loop(rate: int, seconds: float, once: Callable[[int], Awaitable[N
     return waits
 
 
-async def measure(ask: Ask, clock: Clock, vouchers: list[Voucher], chosen: argparse.Namespace) -> list[Figure]:
+async def figures_of(ask: Ask, clock: Clock, vouchers: list[Voucher], chosen: argparse.Namespace) -> list[Figure]:
     fresh, looked_at = iter(vouchers), itertools.cycle(vouchers[-200:])
 
     async def write_off(clerk: int) -> None:
@@ -184,13 +164,12 @@ async def measure(ask: Ask, clock: Clock, vouchers: list[Voucher], chosen: argpa
     won = sum(status == 201 for status, _ in answers)
     figures = [Figure("64 clerks, one use: how many got it", won, "", "1", won == 1)]
     scans = await closed_loop(CLERKS, chosen.seconds, look)
-    figures.append(Figure(f"scans looked up and audited, {CLERKS} clerks", scans, "/s", ">= 100", scans >= 100))
+    figures.append(at_least(f"scans looked up and audited, {CLERKS} clerks", scans, "/s", 100))
     offs = await closed_loop(CLERKS, chosen.seconds, write_off)
-    figures.append(Figure(f"write-offs, {CLERKS} clerks", offs, "/s", ">= 100", offs >= 100))
+    figures.append(at_least(f"write-offs, {CLERKS} clerks", offs, "/s", 100))
     waits = await open_loop(chosen.rate, chosen.seconds, write_off)
-    parts = statistics.quantiles(waits, n=100)
-    figures.append(Figure(f"write-off at {chosen.rate}/s, p50", parts[49], "ms", "<= 50", parts[49] <= 50))
-    figures.append(Figure(f"write-off at {chosen.rate}/s, p99", parts[98], "ms", "<= 200", parts[98] <= 200))
+    figures.append(at_most(f"write-off at {chosen.rate}/s, p50", percentile(waits, 50), "ms", 50))
+    figures.append(at_most(f"write-off at {chosen.rate}/s, p99", percentile(waits, 99), "ms", 200))
     return figures
 
 
@@ -225,7 +204,7 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
             async with http.post(f"http://127.0.0.1:{port}{URL}{path}", json=body, headers=headers) as answer:
                 return answer.status, await answer.json(content_type=None)
 
-        figures = await measure(ask, clock, vouchers, chosen)
+        figures = await figures_of(ask, clock, vouchers, chosen)
         figures.append(await audit(db))
     sessions.close()
     await db.drop()
@@ -233,40 +212,14 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
     return figures
 
 
-def show(figures: list[Figure], mongod: str) -> None:
-    title = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, mongod {mongod}"
-    table = Table("figure", "value", "unit", "aim", "ok", title=title)
-    for one in figures:
-        table.add_row(one.name, f"{one.value:,.1f}", one.unit, one.aim, "" if one.ok is None else str(one.ok))
-    Console(width=130).print(table)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "scans.json").write_text(json.dumps([msgspec.to_builtins(one) for one in figures], indent=1) + "\n")
-
-
-async def main(chosen: argparse.Namespace, uri: str) -> None:
-    db = Database.connect(MongoSettings(uri=uri, prefix=PREFIX))
-    version = str((await db.server_info())["version"])
-    await db.close()
-    show(await run(uri, chosen), version)
-
-
-def entry() -> None:
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=5)
     arguments.add_argument("--rate", type=int, default=100)
     arguments.add_argument("--vouchers", type=int, default=6_000)
-    chosen, _ = arguments.parse_known_args()
-    if uri := os.environ.get("OCTSHOP_TEST_MONGO_URI"):
-        uvloop.run(main(chosen, uri))
-        return
-    with tempfile.TemporaryDirectory(prefix="octshop-bench-") as place:
-        mongod = EmbeddedMongo(Path(place))
-        uri = asyncio.run(mongod.start())
-        try:
-            uvloop.run(main(chosen, uri))
-        finally:
-            asyncio.run(mongod.stop())
+    chosen = arguments.parse_args()
+    measure("scans", lambda uri: run(uri, chosen))
 
 
 if __name__ == "__main__":
-    entry()
+    main()

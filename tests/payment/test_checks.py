@@ -113,3 +113,11 @@ async def test_a_bill_whose_payment_came_a_moment_ago_is_not_found(house: House)
 
 async def f35(house: House) -> list[str]:
     return [one.object_id async for one in bill_checks.follows_payment(house.db)]
+
+
+async def test_a_notice_in_hand_is_not_found(house: House) -> None:
+    view = await house.open()
+    house.pay((await house.attempt(view.payment_id)).id)
+    await house.deliver()
+    await store.NOTICES.update(house.db, {}, {"$set": {"state": "received", "received_at": Clock().now()}})
+    assert [one async for one in checks.notices_settled(house.db)] == []
