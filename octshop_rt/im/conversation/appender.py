@@ -280,7 +280,7 @@ class Appender:
     def _row(self, draft: Draft, s: int, now: int) -> Entry:
         return Entry(
             id=self._ids.new("E"), c=draft.c, s=s, f=draft.f, fr=draft.fr, m=draft.m, k=draft.k, b=draft.b, ts=now,
-            h=draft.h, re=draft.re,
+            h=draft.h, re=draft.re, vis=draft.vis,
         )  # fmt: skip
 
     async def _write(self, flight: _Flight) -> None:

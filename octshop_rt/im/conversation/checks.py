@@ -58,7 +58,7 @@ async def _members_speak(db: Database) -> AsyncIterator[Finding]:
             members = {(row.u, row.role) for row in await store.memberships(db, [author.c])}
             conversation = await store.conversation(db, author.c)
             buyer = "" if conversation is None else conversation.buyer_id
-        stranger = author.fr != "system" and (author.f, author.fr) not in members
+        stranger = author.fr not in {"system", "bot"} and (author.f, author.fr) not in members
         if stranger or (author.fr == "buyer" and author.f != buyer):
             yield Finding(check="F5", object_id=author.c, expected="a member", found=f"{author.fr} {author.f}")
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from octshop_rt.core.auth.model import Buyer, Staff
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import DomainError
-from octshop_rt.im.wire.fields import Body, Context, EntryKind, Role
+from octshop_rt.im.wire.fields import Body, Context, EntryKind, Role, Side, Visibility
 from octshop_rt.im.wire.outgoing import Ent
 
 Party = Buyer | Staff  # who can hold a conversation
@@ -42,12 +42,21 @@ class Entry(Struct, frozen=True, kw_only=True):
     ts: Millis
     h: str
     re: int | None = None
+    vis: Visibility | None = None
+    ed: Millis | None = None
+    rc: Millis | None = None
 
-    def frame(self) -> Ent:
-        """As it goes over the wire."""
+    def frame(self, side: Side) -> Ent:
+        """As it goes over the wire to that side: what is the shop's alone reaches the buyer as a void."""
+        if self.vis == "staff" and side == "buyer":
+            return Ent(
+                c=self.c, s=self.s, id=self.id, f="system", fr="system", m=f"void-{self.s}", k="void", b=Body(),
+                ts=self.ts,
+            )  # fmt: skip
         return Ent(
-            c=self.c, s=self.s, id=self.id, f=self.f, fr=self.fr, m=self.m, k=self.k, b=self.b, ts=self.ts, re=self.re
-        )
+            c=self.c, s=self.s, id=self.id, f=self.f, fr=self.fr, m=self.m, k=self.k, b=self.b, ts=self.ts, re=self.re,
+            vis=self.vis, ed=self.ed, rc=self.rc,
+        )  # fmt: skip
 
 
 class Membership(Struct, frozen=True, kw_only=True):
@@ -56,7 +65,7 @@ class Membership(Struct, frozen=True, kw_only=True):
     id: str
     c: str
     u: str
-    role: Role
+    role: Side
     read_seq: int
     at: Millis
 
@@ -72,6 +81,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     b: Body
     h: str
     re: int | None = None
+    vis: Visibility | None = None
     origin: str = ""
 
 
@@ -177,3 +187,21 @@ class BadCard(DomainError):
     status = 400
     zh = "卡片缺少商品或订单信息"
     en = "The card lacks the id or title of what it shows"
+
+
+class BadPlace(DomainError):
+    """A place needs its coordinates and a name."""
+
+    code = "im.bad_place"
+    status = 400
+    zh = "位置缺少坐标或名称"
+    en = "The place lacks its coordinates or its name"
+
+
+class StaffNote(DomainError):
+    """Notes are between colleagues."""
+
+    code = "im.staff_note"
+    status = 403
+    zh = "内部备注仅限客服使用"
+    en = "Notes are for the shop's staff only"

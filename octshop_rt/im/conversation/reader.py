@@ -11,7 +11,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.model import Conversation, Entry, Membership, Party
-from octshop_rt.im.wire.fields import Body, Role
+from octshop_rt.im.wire.fields import Body, Side
 from octshop_rt.im.wire.incoming import Pull, Sync
 from octshop_rt.im.wire.outgoing import Peer, Pulled, Synced, SyncedPage
 
@@ -31,8 +31,10 @@ class Reader:
         self._shop_names = shop_names
         self._buyer_names = buyer_names
 
-    async def pull(self, frame: Pull) -> Pulled:
-        """Entries from…to, ascending, without a hole: the newest `n` of them if `rev`, else the oldest."""
+    async def pull(self, frame: Pull, side: Side) -> Pulled:
+        """Entries from…to as `side` may see them, ascending, without a hole: the newest `n` if `rev`, else the
+        oldest.
+        """
         head = await store.tail(self._db, frame.c)
         first = max(1, frame.from_)
         last = head if frame.to is None else min(frame.to, head)
@@ -44,7 +46,7 @@ class Reader:
             last_of_page = min(last, first + frame.n - 1)
         entries = await self.whole(frame.c, first_of_page, last_of_page)
         more = first_of_page > first if frame.rev else last_of_page < last
-        return Pulled(i=frame.i, c=frame.c, ents=[entry.frame() for entry in entries], min=1, head=head, more=more)
+        return Pulled(i=frame.i, c=frame.c, ents=[entry.frame(side) for entry in entries], min=1, head=head, more=more)
 
     async def synced(self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]) -> SyncedPage:
         """One page of SYNC from `page`, which holds one conversation more than asked if there is another page."""
@@ -98,7 +100,7 @@ class Reader:
         members: Sequence[Membership],
         names: Mapping[str, str],
     ) -> Synced:
-        mine: Role = "buyer" if isinstance(who, Buyer) else "staff"
+        mine: Side = "buyer" if isinstance(who, Buyer) else "staff"
         read = max((row.read_seq for row in members if row.u == who.person_id), default=0)
         peer_read = max((row.read_seq for row in members if row.role == rules.other(mine)), default=0)
         known = frame.heads.get(conversation.id, 0)
@@ -109,7 +111,7 @@ class Reader:
         if entries and entries[0].s <= read + 1:
             unread = rules.unread(entries, read, mine)
         elif head > read:
-            unread = await store.said_after(self._db, conversation.id, read, rules.other(mine), rules.MOST_UNREAD)
+            unread = await store.said_after(self._db, conversation.id, read, rules.heard_by(mine), rules.MOST_UNREAD)
         else:
             unread = 0
         peer = conversation.shop_id if mine == "buyer" else conversation.buyer_id
@@ -122,7 +124,7 @@ class Reader:
             shop_id=conversation.shop_id,
             peer=Peer(id=peer, name=names.get(peer, "")),
             ctx=conversation.ctx,
-            ents=[entry.frame() for entry in entries],
+            ents=[entry.frame(mine) for entry in entries],
             more=bool(entries) and entries[0].s > known + 1,
         )
 

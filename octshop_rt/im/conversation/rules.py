@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import msgspec
 
 from octshop_rt.core.auth.model import Buyer, Right
-from octshop_rt.im.conversation.model import BadCard, Conversation, EmptyMessage, Entry, Party
-from octshop_rt.im.wire.fields import Body, EntryKind, Role
+from octshop_rt.im.conversation.model import BadCard, BadPlace, Conversation, EmptyMessage, Entry, Party
+from octshop_rt.im.wire.fields import Body, EntryKind, Role, Side, Visibility
 
 # A missing number younger than this may still be on its way to the majority; older, it was rolled back.
 HOLE_MS = 5_000
 MOST_UNREAD = 100
 
 
-def side(who: Party, conversation: Conversation) -> Role | None:
+def side(who: Party, conversation: Conversation) -> Side | None:
     """On which side `who` stands in it; None for outsiders. Staff need the chat right at that shop."""
     if isinstance(who, Buyer):
         return "buyer" if conversation.buyer_id == who.person_id else None
@@ -52,19 +52,25 @@ def shop_room(shop_id: str) -> str:
 
 
 def content(kind: EntryKind, body: Body) -> Body:
-    """The body as it is stored: exactly the fields of its kind. EmptyMessage, BadCard."""
-    if kind == "text":
+    """The body as it is stored: exactly the fields of its kind. EmptyMessage, BadCard, BadPlace."""
+    if kind in {"text", "note"}:
         if body.text is None or not body.text.strip():
             raise EmptyMessage
         return Body(text=body.text)
+    if kind == "location":
+        if body.lat is None or body.lng is None or not (body.title or "").strip():
+            raise BadPlace
+        return Body(lat=body.lat, lng=body.lng, title=body.title, text=body.text)
     if body.id is None or not (body.title or "").strip():
         raise BadCard
     return Body(id=body.id, title=body.title, price_fen=body.price_fen, picture=body.picture)
 
 
 def fingerprint(kind: EntryKind, body: Body, re: int | None) -> str:
-    """Hash of what is said; equal for equal content in either encoding."""
-    return hashlib.blake2b(msgspec.msgpack.encode((kind, body, re)), digest_size=12).hexdigest()
+    """Hash of what is said; equal for equal content in either encoding. Over JSON, whose bytes for an old body stay the
+    same when Body grows a field (a msgpack map's head does not).
+    """
+    return hashlib.blake2b(msgspec.json.encode((kind, body, re)), digest_size=12).hexdigest()
 
 
 def missing(entries: Sequence[Entry], first: int) -> list[int]:
@@ -87,11 +93,21 @@ def before_hole(entries: Sequence[Entry], gone: Sequence[int]) -> list[Entry]:
     return [entry for entry in entries if entry.s < gone[0]]
 
 
-def unread(entries: Sequence[Entry], read: int, mine: Role) -> int:
-    """How many of `entries` the other side said after `read`."""
-    return sum(1 for entry in entries if entry.s > read and entry.fr != mine and entry.k != "void")
+def unread(entries: Sequence[Entry], read: int, mine: Side) -> int:
+    """How many of `entries` the other side said after `read`. The buyer hears staff and the bot; staff the buyer."""
+    return sum(1 for entry in entries if entry.s > read and entry.fr in heard_by(mine) and entry.vis is None)
 
 
-def other(mine: Role) -> Role:
+def heard_by(mine: Side) -> tuple[Role, ...]:
+    """Whose words count as unread for that side."""
+    return ("staff", "bot") if mine == "buyer" else ("buyer",)
+
+
+def other(mine: Side) -> Side:
     """The side across."""
     return "staff" if mine == "buyer" else "buyer"
+
+
+def visibility(kind: EntryKind) -> Visibility | None:
+    """Notes are the shop's alone."""
+    return "staff" if kind == "note" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import Bus
@@ -27,13 +27,16 @@ from octshop_rt.im.conversation.model import (
     Party,
     PrevMissing,
     ShopFacts,
+    StaffNote,
 )
 from octshop_rt.im.conversation.net import Mesh, Net
 from octshop_rt.im.conversation.reader import Reader
 from octshop_rt.im.routing import Arrival, Hint, Routed, Router
-from octshop_rt.im.wire.fields import Context, Role
+from octshop_rt.im.wire.fields import Body, Context, EntryKind, Side, Visibility
 from octshop_rt.im.wire.incoming import Pull, Send, Sync
 from octshop_rt.im.wire.outgoing import Cur, Pulled, SignalOut, SyncedPage
+
+Said = Callable[[Conversation, Entry], None]
 
 _MOST_KNOWN = 50_000
 _MOST_TOLD = 20  # delivery marks passed on from one ACK
@@ -76,9 +79,16 @@ class Conversations:
         self._directory = directory
         self._known: dict[str, Conversation] = {}
         self._joined: set[tuple[str, str]] = set()
+        self._said: list[Said] = []
         self.appender = Appender(db, clock, ids, self._committed)
         self.net = Net(db, clock, bus, router.delivered, self._caught, mesh or Mesh())
         self._reader = Reader(db, clock, ids, directory.shop_names, directory.buyer_names)
+
+    def on_said(self, hear: Said) -> None:
+        """`hear(conversation, entry)` is called for every entry this node appends, and for those the net finds: at
+        least once in the house while nodes live, perhaps on several of them. It must not wait.
+        """
+        self._said.append(hear)
 
     def start(self, on_arrival: Callable[[Arrival], None]) -> None:
         """Listen to the other nodes and let down the net."""
@@ -113,6 +123,8 @@ class Conversations:
         Calls made one after another keep their order. Appended means: a majority has it on disk.
         """
         conversation, mine = await self._of(who, frame.c)
+        if frame.k == "note" and mine != "staff":
+            raise StaffNote
         body = rules.content(frame.k, frame.b)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
@@ -130,9 +142,33 @@ class Conversations:
                 b=body,
                 h=rules.fingerprint(frame.k, body, frame.re),
                 re=frame.re,
+                vis=rules.visibility(frame.k),
                 origin=origin,
             )
         )
+
+    async def say(
+        self,
+        c: str,
+        *,
+        fr: Literal["bot", "system"],
+        f: str,
+        m: str,
+        k: EntryKind,
+        b: Body,
+        vis: Visibility | None = None,
+    ) -> Appended:
+        """Append what the house itself says: an automatic answer, an event. `m` makes a repetition the same entry.
+
+        NoConversation; Busy or UnknownOutcome are raised: say it again with the same `m`.
+        """
+        if await self._find(c) is None:
+            raise NoConversation
+        draft = Draft(c=c, f=f, fr=fr, m=m, k=k, b=b, h=rules.fingerprint(k, b, None), vis=vis)
+        outcome = await self.appender.submit(draft)
+        if isinstance(outcome, DomainError):
+            raise outcome
+        return outcome
 
     async def read(self, who: Party, c: str, s: int, origin: str) -> None:
         """Move the reader's mark, never back and never beyond the log, and tell everyone in the conversation."""
@@ -163,8 +199,8 @@ class Conversations:
 
     async def pull(self, who: Party, frame: Pull) -> Pulled:
         """A page of the log without holes."""
-        await self._of(who, frame.c)
-        return await self._reader.pull(frame)
+        _, mine = await self._of(who, frame.c)
+        return await self._reader.pull(frame, mine)
 
     async def sync(self, who: Party, frame: Sync) -> SyncedPage:
         """A page of everything `who` is in, with what is newer than the client's heads."""
@@ -180,23 +216,29 @@ class Conversations:
     # --- delivery -----------------------------------------------------------------------------------------------------
 
     def _committed(self, fresh: Sequence[tuple[Entry, str]]) -> None:
-        routed = [
-            Routed(entry.frame(), rules.rooms(self._known[entry.c]), origin)
+        known = [
+            (entry, origin, self._known[entry.c])
             for entry, origin in fresh
             if entry.c in self._known  # else forgotten between queue and commit: the net delivers it
         ]
-        self._router.entries(routed)
+        self._router.entries([one for entry, origin, where in known for one in _routed(entry, where, origin)])
+        for hear in self._said:
+            for entry, _, where in known:
+                hear(where, entry)
 
     async def _caught(self, missed: list[Entry]) -> None:
         for entry in missed:
             self.appender.heard(entry.c, entry.s)
             conversation = await self._find(entry.c)
             if conversation is not None:
-                self._router.here(Routed(entry.frame(), rules.rooms(conversation)))
+                for one in _routed(entry, conversation):
+                    self._router.here(one)
+                for hear in self._said:
+                    hear(conversation, entry)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _of(self, who: Party, c: str) -> tuple[Conversation, Role]:
+    async def _of(self, who: Party, c: str) -> tuple[Conversation, Side]:
         """The conversation and the side of `who`, asked for every frame. NoConversation for outsiders."""
         conversation = self._known.get(c) or await self._find(c)
         mine = None if conversation is None else rules.side(who, conversation)
@@ -239,7 +281,7 @@ class Conversations:
             return found
         return row
 
-    async def _join(self, c: str, person_id: str, mine: Role) -> None:
+    async def _join(self, c: str, person_id: str, mine: Side) -> None:
         """A membership row before the first word, so that every author of the log was a member."""
         row = Membership(id=self._ids.new("Z"), c=c, u=person_id, role=mine, read_seq=0, at=self._clock.now())
         with contextlib.suppress(DuplicateKey):  # another request of the same person was faster
@@ -247,3 +289,11 @@ class Conversations:
         if len(self._joined) >= _MOST_KNOWN:
             self._joined.clear()
         self._joined.add((c, person_id))
+
+
+def _routed(entry: Entry, conversation: Conversation, origin: str = "") -> list[Routed]:
+    """Where an entry goes. What is the shop's alone is told to each side in its own shape."""
+    if entry.vis is None:
+        return [Routed(entry.frame("staff"), rules.rooms(conversation), origin)]
+    buyer, shop = rules.rooms(conversation)
+    return [Routed(entry.frame("staff"), (shop,), origin), Routed(entry.frame("buyer"), (buyer,), origin)]

@@ -105,9 +105,10 @@ async def page(db: Database, c: str, first: int, last: int, limit: int, *, newes
     return rows[::-1] if newest else rows
 
 
-async def said_after(db: Database, c: str, s: int, side: Role, limit: int) -> int:
-    """How many entries of `side` come after `s`, counted up to `limit`."""
-    return await ENTRIES.count(db, {"c": c, "s": {"$gt": s}, "fr": side}, limit=limit)
+async def said_after(db: Database, c: str, s: int, roles: Sequence[Role], limit: int) -> int:
+    """How many entries of `roles`, meant for everyone, come after `s`, counted up to `limit`."""
+    query = {"c": c, "s": {"$gt": s}, "fr": {"$in": list(roles)}, "vis": None}
+    return await ENTRIES.count(db, query, limit=limit)
 
 
 async def written_since(db: Database, moment: Millis) -> list[Range]:

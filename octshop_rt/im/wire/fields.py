@@ -22,19 +22,47 @@ Device = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_
 Word = Annotated[str, Meta(max_length=64)]
 Heads = Annotated[dict[Id, Seq], Meta(max_length=MOST_HEADS)]
 
-Topic = Literal["till", "voucher", "order", "bill"]
-Role = Literal["buyer", "staff", "system"]
-EntryKind = Literal["text", "product", "order", "void"]
+# What a SUB may watch. `case` is one stretch of service (a buyer's place in the queue), `desk` one agent's work at a
+# shop, `board` the whole of a shop's service.
+Topic = Literal["till", "voucher", "order", "bill", "case", "desk", "board"]
+Role = Literal["buyer", "staff", "bot", "system"]
+Side = Literal["buyer", "staff"]  # on which side of a conversation a person stands
+SayKind = Literal[
+    "text", "image", "voice", "video", "file", "location", "product", "order", "coupon", "aftersale", "note"
+]
+EntryKind = SayKind | Literal["event", "void"]
+# Seen by everyone in the conversation, or by the shop's side alone: buyers get a void under the same number.
+Visibility = Literal["staff"]
+Degrees = Annotated[int, Meta(ge=-180_000_000, le=180_000_000, description="millionths of a degree, GCJ-02")]
 
 
 class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an entry says. `k=text` uses `text`; the cards use the other fields (a snapshot, not a live view)."""
+    """What an entry says; which fields, its kind says.
+
+    `text`, `note`: text. Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
+    and no live view. `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length).
+    `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n.
+    """
 
     text: Annotated[str, Meta(max_length=MOST_TEXT)] | None = None
     id: Id | None = None
     title: Annotated[str, Meta(max_length=200)] | None = None
     price_fen: Fen | None = None
     picture: Annotated[str, Meta(max_length=300)] | None = None
+    file: Id | None = None
+    name: Annotated[str, Meta(max_length=200)] | None = None
+    mime: Word | None = None
+    size: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+    w: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    h: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
+    lat: Degrees | None = None
+    lng: Degrees | None = None
+    ev: Word | None = None
+    who: Annotated[str, Meta(max_length=64)] | None = None
+    to: Annotated[str, Meta(max_length=200)] | None = None
+    s: Seq | None = None
+    n: Annotated[int, Meta(ge=0, le=2**31)] | None = None
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -47,7 +47,7 @@ class Send(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
     i: RequestNumber
     c: Id
     m: ClientId
-    k: Literal["text", "product", "order"]
+    k: Literal["text", "product", "order", "coupon", "aftersale", "location", "note"]
     b: Body
     re: Seq | None = None
     p: ClientId | None = None

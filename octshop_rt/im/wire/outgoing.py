@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from octshop_rt.core.clock import Millis
-from octshop_rt.im.wire.fields import Body, Context, EntryKind, Role
+from octshop_rt.im.wire.fields import Body, Context, EntryKind, Role, Visibility
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
 
 
 class Ent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=20):
-    """One entry of a conversation's log."""
+    """One entry of a conversation's log. `vis` staff: the buyer sees a void. `ed`, `rc`: edited, recalled at."""
 
     c: str
     s: int
@@ -59,6 +59,9 @@ class Ent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", 
     b: Body
     ts: Millis
     re: int | None = None
+    vis: Visibility | None = None
+    ed: Millis | None = None
+    rc: Millis | None = None
 
 
 class Cur(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=21):

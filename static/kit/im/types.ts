@@ -6,15 +6,33 @@ export const T = {
   GOAWAY: 33, KICK: 34, NOTICE: 35,
 } as const
 
-export type Role = 'buyer' | 'staff' | 'system'
+export type Role = 'buyer' | 'staff' | 'bot' | 'system'
 
-/** What an entry says: `text` for k=text; the other fields are a card's snapshot. */
+export type SayKind =
+  | 'text' | 'image' | 'voice' | 'video' | 'file' | 'location' | 'product' | 'order' | 'coupon' | 'aftersale' | 'note'
+export type EntryKind = SayKind | 'event' | 'void'
+
+/** What an entry says; which fields, its kind says (octshop_rt/im/wire/fields.py). */
 export interface Body {
   text?: string
   id?: string
   title?: string
   price_fen?: number
   picture?: string
+  file?: string
+  name?: string
+  mime?: string
+  size?: number
+  w?: number
+  h?: number
+  ms?: number
+  lat?: number
+  lng?: number
+  ev?: string
+  who?: string
+  to?: string
+  s?: number
+  n?: number
 }
 
 /** Where the buyer came from. */
@@ -35,6 +53,11 @@ export interface Entry {
   b: Body
   ts: number
   re?: number
+  /** Only the shop's side sees it. */
+  vis?: 'staff'
+  /** Edited, recalled at. */
+  ed?: number
+  rc?: number
 }
 
 /** A message that has no number yet; kept on this device until it has one or the person gives it up. */
@@ -80,7 +103,7 @@ export interface Connection {
   everOnline: boolean
 }
 
-export type Topic = 'till' | 'voucher' | 'order' | 'bill'
+export type Topic = 'till' | 'voucher' | 'order' | 'bill' | 'case' | 'desk' | 'board'
 /** A hint that something changed; the truth is fetched by GET. null = "you may have missed some". */
 export interface Notice {
   topic: Topic
