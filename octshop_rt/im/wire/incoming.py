@@ -14,6 +14,7 @@ from octshop_rt.im.wire.fields import (
     Device,
     Heads,
     RequestNumber,
+    SayKind,
     Seq,
     Token,
     Topic,
@@ -47,7 +48,7 @@ class Send(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
     i: RequestNumber
     c: Id
     m: ClientId
-    k: Literal["text", "product", "order", "coupon", "aftersale", "location", "note"]
+    k: SayKind
     b: Body
     re: Seq | None = None
     p: ClientId | None = None

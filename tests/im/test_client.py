@@ -1,0 +1,214 @@
+"""The shipped Python client: nothing lost, doubled or out of order over cuts, restarts, crashes and a draining node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.client.client import ImClient, Stopped
+from octshop_rt.im.client.link import FrameRefused
+from octshop_rt.im.client.outbox import Outbox, Unsent
+from octshop_rt.im.client.track import Track
+from octshop_rt.im.conversation import store
+from octshop_rt.im.wire.codec import Encoding
+from octshop_rt.im.wire.fields import Body
+from octshop_rt.im.wire.outgoing import Ent
+from tests.im.kit import FAST, Node, Town, enter, running
+
+
+@pytest.fixture
+def town() -> Town:
+    town = Town()
+    town.open_shop("S1", "agent-1", "agent-2")
+    return town
+
+
+@pytest.fixture
+async def node(db: Database, town: Town) -> AsyncIterator[Node]:
+    async with running(db, town) as node:
+        yield node
+
+
+class Person:
+    """A client and what it was shown."""
+
+    def __init__(
+        self,
+        node: Node,
+        who: str,
+        *,
+        staff: bool = False,
+        outbox: Outbox | None = None,
+        encoding: Encoding | None = None,
+    ) -> None:
+        self.shown: list[Ent] = []
+
+        async def ticket() -> str:
+            if who in node.town.gone:
+                raise Stopped
+            return await node.ticket(who, staff=staff)
+
+        self.client = ImClient(
+            f"ws://127.0.0.1:{node.port}/im",
+            ticket=ticket,
+            device=f"dev-{who}",
+            on_entry=self.shown.append,
+            outbox=outbox,
+            encoding=encoding or Encoding.MSGPACK,
+        )
+
+    def texts(self, c: str) -> list[str]:
+        return [ent.b.text or "" for ent in self.shown if ent.c == c]
+
+    def cut(self) -> None:
+        link = self.client._link
+        assert link is not None
+        link._ws.transport.abort()
+
+
+async def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def ent(s: int) -> Ent:
+    return Ent(c="C", s=s, id=f"E{s}", f="U", fr="buyer", m=f"m{s}", k="text", b=Body(text=str(s)), ts=1)
+
+
+def test_a_track_lets_entries_leave_once_and_in_order():  # req I4
+    track = Track()
+    assert track.take([ent(7)]) == []
+    assert track.hole() is None
+    assert [one.s for one in track.begin([ent(4), ent(5)], 7)] == [4, 5]
+    assert track.hole() == (6, 6)
+    assert [one.s for one in track.take([ent(6), ent(5)])] == [6, 7]
+    assert track.take([ent(6), ent(7)]) == []
+    track.hear(9)
+    assert track.hole() == (8, 9)
+
+
+def test_an_outbox_outlives_its_process(tmp_path: Path):
+    first = Outbox(tmp_path / "out.db")
+    for number in range(3):
+        first.put(Unsent(m=f"message-{number:012}", c="C1", k="text", b=Body(text=str(number))))
+    first.put(Unsent(m="message-000000000001", c="C1", k="text", b=Body(text="1")))
+    first.remove("message-000000000000")
+    second = Outbox(tmp_path / "out.db")  # the first was never closed
+    assert [one.b.text for one in second.all()] == ["1", "2"]
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+async def test_two_clients_talk(node: Node, encoding: Encoding):  # req I4
+    buyer, agent = Person(node, "buyer-1", encoding=encoding), Person(node, "agent-1", staff=True)
+    async with buyer.client, agent.client:
+        await agent.client.online()
+        c = await buyer.client.open("S1")
+        assert await buyer.client.say(c, "在吗") == 1
+        await until(lambda: agent.texts(c) == ["在吗"])
+        assert await agent.client.say(c, "在的") == 2
+        await until(lambda: buyer.texts(c) == ["在吗", "在的"])
+
+
+async def test_cuts_lose_and_double_nothing(node: Node, db: Database):  # req I4
+    buyer, agent = Person(node, "buyer-1"), Person(node, "agent-1", staff=True)
+    async with buyer.client, agent.client:
+        await agent.client.online()
+        c = await buyer.client.open("S1")
+
+        async def talk(person: Person, name: str) -> None:
+            for number in range(40):
+                saying = asyncio.create_task(person.client.say(c, f"{name} {number}"))
+                if number % 12 == 6:
+                    await asyncio.sleep(0)  # it is on its way, and nobody knows how far it got
+                    person.cut()
+                await saying
+
+        await asyncio.gather(talk(buyer, "b"), talk(agent, "a"))
+        await until(lambda: len(buyer.shown) == len(agent.shown) == 80)
+    rows = await store.page(db, c, 1, 1_000, 1_000, newest=False)
+    assert [row.b.text for row in rows] == buyer.texts(c) == agent.texts(c)
+    assert [row.b.text for row in rows if row.fr == "buyer"] == [f"b {number}" for number in range(40)]
+    assert buyer.client.reconnects >= 3
+    assert agent.client.reconnects >= 3
+
+
+async def test_what_was_promised_before_a_crash_is_sent_after_it(node: Node, db: Database, tmp_path: Path):
+    before = Person(node, "buyer-1", outbox=Outbox(tmp_path / "out.db"))
+    async with before.client:
+        c = await before.client.open("S1")
+    kept = Outbox(tmp_path / "out.db")
+    for number in range(3):
+        kept.put(Unsent(m=f"message-{number:012}", c=c, k="text", b=Body(text=f"late {number}")))
+    kept.close()
+    after = Person(node, "buyer-1", outbox=Outbox(tmp_path / "out.db"))
+    async with after.client:
+        await until(lambda: after.client.waiting() == 0)
+        await until(lambda: after.texts(c) == ["late 0", "late 1", "late 2"])
+    rows = await store.page(db, c, 1, 10, 10, newest=False)
+    assert [row.b.text for row in rows] == ["late 0", "late 1", "late 2"]
+    assert Outbox(tmp_path / "out.db").all() == []
+
+
+async def test_a_client_away_for_long_is_shown_everything_in_order(node: Node):
+    buyer, agent = Person(node, "buyer-1"), await enter(node, "agent-1", staff=True)
+    async with buyer.client:
+        c = await buyer.client.open("S1")
+        await buyer.client.say(c, "hello")
+        assert buyer.client._life is not None
+        buyer.client._life.cancel()  # asleep: no socket, no reconnect
+        buyer.cut()
+        for number in range(150):
+            await agent.say(c, str(number))
+        buyer.client.start()
+        await until(lambda: len(buyer.shown) == 151)
+    assert buyer.texts(c) == ["hello", *map(str, range(150))]
+    await agent.close()
+
+
+async def test_a_draining_node_is_left_before_it_goes(db: Database, town: Town):  # P9
+    async with running(db, town, name="a") as old, running(db, town, name="b") as new:
+        buyer = Person(old, "buyer-1")
+        async with buyer.client:
+            c = await buyer.client.open("S1")
+            await buyer.client.say(c, "1")
+            buyer.client._url = f"ws://127.0.0.1:{new.port}/im"  # what a load balancer does
+            draining = asyncio.create_task(old.im.drain(by_ms=10_000, spread_ms=200))
+            for number in range(2, 30):
+                assert await buyer.client.say(c, str(number)) == number
+            await draining
+            await until(lambda: new.im.connections == 1)
+            assert buyer.client.reconnects == 0
+            assert buyer.texts(c) == [str(number) for number in range(1, 30)]
+
+
+async def test_a_refusal_for_good_is_told_and_a_limit_is_waited_for(db: Database, town: Town):
+    from msgspec.structs import replace
+
+    from octshop_rt.im.session import Rate
+
+    async with running(db, town, policy=replace(FAST, send=Rate(20, 3))) as node:
+        buyer = Person(node, "buyer-1")
+        async with buyer.client:
+            c = await buyer.client.open("S1")
+            with pytest.raises(FrameRefused, match=r"im\.empty"):
+                await buyer.client.say(c, " ")
+            numbers = await asyncio.gather(*(buyer.client.say(c, str(number)) for number in range(10)))
+            assert numbers == list(range(1, 11))
+
+
+async def test_who_is_signed_out_stops(node: Node):
+    buyer = Person(node, "buyer-1")
+    async with buyer.client:
+        await buyer.client.online()
+        await node.sessions.revoke_person("buyer-1")
+        with pytest.raises(Stopped):
+            async with asyncio.timeout(20):
+                node.town.gone.add("buyer-1")
+                while True:
+                    await buyer.client.online()
+                    await asyncio.sleep(0.05)
