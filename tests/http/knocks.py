@@ -168,17 +168,30 @@ CHARGE = f"{TILL}/charges/{{charge_id}}"
 
 def _charges(act: str, method: str) -> dict[str, dict[str, Make]]:
     tail = f"/{act}" if act else ""
-    make = acting if act in {"reverse", "close"} else at
     own = "@fresh_charge" if act in {"reverse", "close"} else "@charge_s1"
     return {
         f"{method} {CHARGE}{tail}": {
-            "own": make(f"/shop/S1/tills/T1/charges/{own}{tail}"),
-            "other": make(f"/shop/S3/tills/T4/charges/@charge_s3{tail}"),
-            "missing": make(f"/shop/S1/tills/T1/charges/@missing{tail}"),
+            "own": at(f"/shop/S1/tills/T1/charges/{own}{tail}"),
+            "other": at(f"/shop/S3/tills/T4/charges/@charge_s3{tail}"),
+            "missing": at(f"/shop/S1/tills/T1/charges/@missing{tail}"),
             # each id in turn exchanged for somebody else's
-            "their_till": make(f"/shop/S1/tills/T4/charges/@charge_s1{tail}"),
-            "their_charge": make(f"/shop/S1/tills/T1/charges/@charge_s3{tail}"),
-            "our_other_till": make(f"/shop/S1/tills/T2/charges/@charge_s1{tail}"),
+            "their_till": at(f"/shop/S1/tills/T4/charges/@charge_s1{tail}"),
+            "their_charge": at(f"/shop/S1/tills/T1/charges/@charge_s3{tail}"),
+            "our_other_till": at(f"/shop/S1/tills/T2/charges/@charge_s1{tail}"),
+        }
+    }
+
+
+def _requests(act: str, method: str) -> dict[str, dict[str, Make]]:
+    """A charge by its request: one that nobody made is no secret, and is told or called off."""
+    tail = f"request-of-the-matrix{act}"
+    return {
+        f"{method} {TILL}/requests/{{request_id}}{act}": {
+            "own": at(f"/shop/S1/tills/T1/requests/{tail}"),
+            "other": at(f"/shop/S3/tills/T4/requests/{tail}"),
+            "missing": at(f"/shop/S1/tills/@missing/requests/{tail}"),
+            "their_till": at(f"/shop/S1/tills/T4/requests/{tail}"),
+            "malformed": at(f"/shop/S1/tills/T1/requests/short{act}"),
         }
     }
 
@@ -271,6 +284,8 @@ KNOCKS: dict[str, dict[str, Make]] = {
     **_charges("query", "POST"),
     **_charges("reverse", "POST"),
     **_charges("close", "POST"),
+    **_requests("", "GET"),
+    **_requests("/reverse", "POST"),
     f"GET {TILL}/takings": {
         "own": at("/shop/S1/tills/T1/takings"),
         "other": at("/shop/S3/tills/T4/takings"),

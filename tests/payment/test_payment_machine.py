@@ -29,6 +29,7 @@ from octshop_rt.commerce.payment.model import (
     Payment,
     PaymentState,
     RefundState,
+    RequestForbidden,
 )
 from octshop_rt.core import mongo
 from octshop_rt.core.clock import TestClock
@@ -43,7 +44,7 @@ ACTS = (
     *("open", "open", "charge", "charge_big", "charge_qr"),
     *("pay", "pay", "pay", "refuse"),
     *("deliver", "deliver", "replay", "second", "half_minute", "refresh"),
-    *("close", "reverse", "refund", "trouble", "calm"),
+    *("close", "reverse", "call_off", "refund", "trouble", "calm"),
 )
 TROUBLES = (
     {"notice_lost": True},
@@ -125,7 +126,19 @@ class Hand:
     async def reverse(self) -> None:
         payment = await self.payment()
         if payment is not None and payment.till_id is not None:
-            await self.house.bills.reverse("T1", payment.parts[0].subject.removeprefix("bill:"), by="test")
+            bill_id = payment.parts[0].subject.removeprefix("bill:")
+            await self.house.bills.reverse("T1", bill_id, by="test", manages=True)
+
+    async def call_off(self) -> None:
+        """By request: of a charge that came, or of the next one, which then must not."""
+        payment = await self.payment()
+        if payment is not None and payment.till_id is not None:
+            await self.house.bills.call_off("T1", payment.request_id, by="test", manages=True)
+            return
+        request_id = f"called-off-{self.chance.randint(1, 2**40):016d}"
+        await self.house.bills.call_off("T1", request_id, by="test")
+        with pytest.raises(RequestForbidden):
+            await self.house.charge(700, request_id=request_id)
 
     async def refund(self) -> None:
         payment = await self.payment()

@@ -65,13 +65,13 @@ async def test_a_reversed_charge_says_who_reversed_it(house: House) -> None:  # 
 @pytest.mark.parametrize(
     ("answer", "ends"),
     [
-        (Refusal(400, "REVERSE_EXPIRE", "订单超过可撤销的时间"), "paid"),
+        (Refusal(400, "REVERSE_EXPIRE", "订单超过可撤销的时间"), "reversed"),  # a refund, then
         (refusals.system_error(), "unknown"),  # the reversal may be on its way: only its answer counts
     ],
 )
-async def test_a_reversal_that_is_never_done_ends_as_the_channel_says(
+async def test_a_reversal_the_channel_never_does_still_gives_the_money_back(
     house: House, monkeypatch: pytest.MonkeyPatch, answer: Refusal, ends: str
-) -> None:
+) -> None:  # finding 4: the cashier wanted it not to be paid
     pressed: list[str] = []
 
     def refuse(_: object, number: str, __: object) -> None:
@@ -86,5 +86,43 @@ async def test_a_reversal_that_is_never_done_ends_as_the_channel_says(
         assert (await house.bills.reverse("T1", charge.id, by="person:U1")).reason_code == "reversing"
     await house.tick(60_000)
     assert (await house.bills.get("T1", charge.id)).state == ends
-    assert (len(pressed) == rules.MOST_PRESSES) is (ends == "paid")
+    assert (len(pressed) == rules.MOST_PRESSES) is (ends == "reversed")
+    (one,) = house.sandbox.bank.trades.values()
+    assert one.state == ("REFUND" if ends == "reversed" else "SUCCESS")
+    if ends == "reversed":
+        assert await house.balances() == {}
+        assert (await house.bills.takings("T1", None)).total_fen == 0
+    await house.sound()
+
+
+async def test_a_timeout_nobody_wished_for_ends_as_the_channel_says(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refusal(400, "REVERSE_EXPIRE", "订单超过可撤销的时间")
+
+    def unheard(*_: object) -> None:
+        raise refusals.system_error()
+
+    house.switch(drop_answers=1)
+    charge = await house.charge(1280, house.code())
+    with monkeypatch.context() as deaf:
+        deaf.setattr(house.sandbox.bank, "query", unheard)
+        await house.tick(44_000)
+    monkeypatch.setattr(house.sandbox.bank, "reverse", refuse)
+    await house.tick(60_000)
+    assert (await house.bills.get("T1", charge.id)).state == "paid"
+    await house.sound()
+
+
+async def test_a_code_called_off_while_the_channel_is_away_is_not_shown_and_its_money_goes_back(house: House) -> None:
+    charge = await house.charge(900)
+    house.switch(fail_5xx=1)
+    after = await house.bills.reverse("T1", charge.id, by="person:U1")
+    assert (after.state, after.reason_code, after.code_url) == ("unknown", "reversing", None)
+    house.pay((await house.attempt(charge.payment_id)).id)
+    await house.tick(10_000)
+    assert (await house.bills.get("T1", charge.id)).state == "reversed"
+    assert [one.state for one in house.sandbox.bank.trades.values()] == ["REFUND"]
+    assert await house.balances() == {}
     await house.sound()

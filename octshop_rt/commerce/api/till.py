@@ -1,15 +1,34 @@
-"""The cashier's doors: charge, look, ask, reverse, close, takings. Truth by GET; changes are hinted on the socket."""
+"""The cashier's doors: charge, look, ask, reverse, close, takings. Truth by GET; changes are hinted on the socket.
+
+A till that never had the answer to a charge asks by its request id: that finds out, and calls off, without the payment
+code and without ever charging.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from octshop_rt.commerce.bill import model as bills
-from octshop_rt.commerce.bill.model import BadDay, NotAnAmount, TillPlace, TooLateToReverse, words_of
+from octshop_rt.commerce.bill.model import (
+    BadDay,
+    NotAnAmount,
+    NotYoursToGiveBack,
+    Standing,
+    TillPlace,
+    TooLateToReverse,
+    words_of,
+)
 from octshop_rt.commerce.bill.service import BillService
-from octshop_rt.commerce.payment.model import CodeNotAccepted, NoChannelAccount, NotAPaymentCode
+from octshop_rt.commerce.payment.model import (
+    CodeNotAccepted,
+    Method,
+    NoChannelAccount,
+    NotAPaymentCode,
+    RequestForbidden,
+)
 from octshop_rt.commerce.payment.rules import ChargeState
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Right, ShopStaff, at_shop
@@ -19,7 +38,8 @@ from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import RequestId
 from octshop_rt.core.money import Fen
 
-MOST_CHARGE_FEN = 5_000_000_000
+MOST_CHARGE_FEN = 5_000_000
+"""One sale at a till: ¥50,000. The cashier's page stops at the same figure (static/pos/amount.ts)."""
 CHARGES = Limit(name="till-charge", burst=60, per_ms=MINUTE)
 
 ScannedText = Annotated[str, Meta(min_length=1, max_length=64, description="as the scanner typed it; never stored")]
@@ -39,12 +59,6 @@ class ChargeWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"ChargeWish(request_id={self.request_id!r}, amount_fen={self.amount_fen})"
 
 
-class ChargeAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Reversing and closing again is the same act."""
-
-    request_id: RequestId
-
-
 class TakingsOf(Struct, frozen=True, kw_only=True):
     """A business day, by default today."""
 
@@ -52,10 +66,14 @@ class TakingsOf(Struct, frozen=True, kw_only=True):
 
 
 class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the till shows. `unknown` offers query and reverse, never another charge; `reason` is for the cashier."""
+    """What the till shows. `unknown` offers query and reverse, never another charge; `reason` is for the cashier.
+
+    `returnable` (in `last` of the takings): whoever asked may give this sale back now, by reversing it.
+    """
 
     id: str
     payment_id: str
+    method: Method
     state: ChargeState
     amount_fen: Fen
     created_at: Millis
@@ -65,6 +83,16 @@ class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     reason_code: str | None = None
     paid_at: Millis | None = None
+    returnable: bool = False
+
+
+class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a request to charge. `absent`: it has not come here and may still be on its way; `void`: it will
+    be refused when it comes; `charged`: there is the charge, however it stands.
+    """
+
+    standing: Standing
+    charge: Charge | None = None
 
 
 class ChannelTakings(Struct, frozen=True, kw_only=True):
@@ -76,12 +104,13 @@ class ChannelTakings(Struct, frozen=True, kw_only=True):
 
 
 class Takings(Struct, frozen=True, kw_only=True):
-    """A till's day."""
+    """A till's day, and in `open` what holds it now: charges that may still be paid, oldest first."""
 
     total_fen: Fen
     count: int
     by_channel: list[ChannelTakings]
     last: list[Charge]
+    open: list[Charge]
 
 
 class TillApi:
@@ -105,7 +134,15 @@ class TillApi:
                 body=ChargeWish,
                 answer=Charge,
                 status=201,
-                errors=(NotAnAmount, NotAPaymentCode, CodeNotAccepted, NoChannelAccount, RequestConflict, NotFound),
+                errors=(
+                    NotAnAmount,
+                    NotAPaymentCode,
+                    CodeNotAccepted,
+                    NoChannelAccount,
+                    RequestConflict,
+                    RequestForbidden,
+                    NotFound,
+                ),
                 summary="Charge at a till: a scanned payment code, or a code to be scanned",
                 limit=CHARGES,
             ),
@@ -124,21 +161,20 @@ class TillApi:
                 f"{one}/reverse",
                 self._reverse,
                 permission=may,
-                body=ChargeAct,
                 answer=Charge,
-                errors=(NotFound, TooLateToReverse),
-                summary="Void a charge; one that turns out to be paid is given back",
+                errors=(NotFound, NotYoursToGiveBack, TooLateToReverse),
+                summary="Void a charge; one that turns out to be paid is given back. Again is the same act",
             ),
             Route(
                 "POST",
                 f"{one}/close",
                 self._close,
                 permission=may,
-                body=ChargeAct,
                 answer=Charge,
                 errors=(NotFound,),
-                summary="Take away a code nobody has paid",
+                summary="Take away a code nobody has paid. Again is the same act",
             ),
+            *self._by_request(f"{till}/requests/{{request_id}}"),
             Route(
                 "GET",
                 f"{till}/takings",
@@ -148,6 +184,29 @@ class TillApi:
                 answer=Takings,
                 errors=(NotFound, BadDay),
                 summary="What the till took on a day",
+            ),
+        ]
+
+    def _by_request(self, asked: str) -> list[Route]:
+        may = at_shop(Right.CHARGE)
+        return [
+            Route(
+                "GET",
+                asked,
+                self._asked,
+                permission=may,
+                answer=Asked,
+                errors=(NotFound,),
+                summary="What became of a request to charge whose answer was lost; charges nobody",
+            ),
+            Route(
+                "POST",
+                f"{asked}/reverse",
+                self._call_off,
+                permission=may,
+                answer=Asked,
+                errors=(NotFound, NotYoursToGiveBack, TooLateToReverse),
+                summary="Void a charge by its request; one that has not come here is refused when it comes",
             ),
         ]
 
@@ -166,18 +225,32 @@ class TillApi:
         place = await self._place(call)
         return _view(await self._bills.query(place.till_id, call.path["charge_id"], by=_by(call)), call.lang)
 
-    async def _reverse(self, call: Call[ShopStaff], body: ChargeAct) -> Charge:
+    async def _reverse(self, call: Call[ShopStaff]) -> Charge:
         place = await self._place(call)
-        return _view(await self._bills.reverse(place.till_id, call.path["charge_id"], by=_by(call)), call.lang)
+        charge = await self._bills.reverse(
+            place.till_id, call.path["charge_id"], by=_by(call), manages=_manages(call, place)
+        )
+        return _view(charge, call.lang)
 
-    async def _close(self, call: Call[ShopStaff], body: ChargeAct) -> Charge:
+    async def _asked(self, call: Call[ShopStaff]) -> Asked:
+        place = await self._place(call)
+        return _asked_view(await self._bills.asked(place.till_id, _request_id(call)), call.lang)
+
+    async def _call_off(self, call: Call[ShopStaff]) -> Asked:
+        place = await self._place(call)
+        asked = await self._bills.call_off(
+            place.till_id, _request_id(call), by=_by(call), manages=_manages(call, place)
+        )
+        return _asked_view(asked, call.lang)
+
+    async def _close(self, call: Call[ShopStaff]) -> Charge:
         place = await self._place(call)
         return _view(await self._bills.close(place.till_id, call.path["charge_id"], by=_by(call)), call.lang)
 
     async def _takings(self, call: Call[ShopStaff]) -> Takings:
         place = await self._place(call)
         asked: TakingsOf = call.query
-        day = await self._bills.takings(place.till_id, asked.day)
+        day = await self._bills.takings(place.till_id, asked.day, by=_by(call), manages=_manages(call, place))
         return Takings(
             total_fen=day.total_fen,
             count=day.count,
@@ -185,6 +258,7 @@ class TillApi:
                 ChannelTakings(channel=one.channel, total_fen=one.total_fen, count=one.count) for one in day.by_channel
             ],
             last=[_view(one, call.lang) for one in day.last],
+            open=[_view(one, call.lang) for one in day.open],
         )
 
     async def _place(self, call: Call[ShopStaff]) -> TillPlace:
@@ -207,10 +281,27 @@ def _by(call: Call[ShopStaff]) -> str:
     return f"person:{call.who.person_id}"
 
 
+def _manages(call: Call[ShopStaff], place: TillPlace) -> bool:
+    return call.who.holds_at(place.branch_id, Right.MANAGE)
+
+
+def _request_id(call: Call[ShopStaff]) -> RequestId:
+    """The one in the path. NotFound for what no charge can have been asked with."""
+    try:
+        return msgspec.convert(call.path["request_id"], RequestId)
+    except msgspec.ValidationError:
+        raise NotFound from None
+
+
+def _asked_view(asked: bills.Asked, lang: str) -> Asked:
+    return Asked(standing=asked.standing, charge=None if asked.charge is None else _view(asked.charge, lang))
+
+
 def _view(charge: bills.Charge, lang: str) -> Charge:
     return Charge(
         id=charge.id,
         payment_id=charge.payment_id,
+        method=charge.method,
         state=charge.state,
         amount_fen=charge.amount_fen,
         created_at=charge.created_at,
@@ -220,4 +311,5 @@ def _view(charge: bills.Charge, lang: str) -> Charge:
         reason=words_of(charge.reason_code, lang),
         reason_code=charge.reason_code or None,
         paid_at=charge.paid_at,
+        returnable=charge.returnable,
     )

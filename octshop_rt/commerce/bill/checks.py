@@ -23,6 +23,8 @@ async def follows_payment(db: Database) -> AsyncIterator[Finding]:
         if paid != (bill.state is not BillState.OPEN) and (paid_here_at or 0) <= lately:
             found = f"bill {bill.state}, payment {'paid' if paid else 'not paid'}"
             yield Finding(check="F35", object_id=bill.id, expected="bill and payment agree", found=found)
+        if bill.unwanted_at is not None and bill.state is BillState.PAID:
+            yield Finding(check="F35", object_id=bill.id, expected="given back: its cashier reversed it", found="paid")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
+from octshop_rt.commerce.payment.model import Method
 from octshop_rt.commerce.payment.rules import ChargeState
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.core.money import Fen
 from octshop_rt.core.statemachine import Life
+
+Standing = Literal["absent", "void", "charged"]
 
 
 class BillState(StrEnum):
@@ -50,6 +54,9 @@ class Bill(Struct, frozen=True, kw_only=True):
     channel: str = ""
     paid_at: Millis | None = None
     paid_day: str = ""
+    unwanted_at: Millis | None = None
+    """When the cashier asked for it not to be paid. Whatever the channel takes after that goes back."""
+    unwanted_by: str = ""
 
     @property
     def subject(self) -> str:
@@ -69,10 +76,14 @@ class TillPlace(Struct, frozen=True, kw_only=True):
 
 
 class Charge(Struct, frozen=True, kw_only=True):
-    """What the till shows. `reason_code` is stable; its words are made where the language is known."""
+    """What the till shows. `reason_code` is stable; its words are made where the language is known.
+
+    `returnable`: whoever asked may give this paid sale back now.
+    """
 
     id: str
     payment_id: str
+    method: Method
     state: ChargeState
     amount_fen: Fen
     channel: str | None
@@ -81,6 +92,16 @@ class Charge(Struct, frozen=True, kw_only=True):
     created_at: Millis
     paid_at: Millis | None
     expires_at: Millis
+    returnable: bool = False
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What became of a request to charge. `absent`: it has not come here, and may still be on its way; `void`: it
+    has not come and will be refused when it does.
+    """
+
+    standing: Standing
+    charge: Charge | None = None
 
 
 class ChannelTakings(Struct, frozen=True, kw_only=True):
@@ -92,12 +113,15 @@ class ChannelTakings(Struct, frozen=True, kw_only=True):
 
 
 class Takings(Struct, frozen=True, kw_only=True):
-    """A till's day: paid bills only, the newest of them in `last`."""
+    """A till's day: paid bills only; in `last` the newest, those given back among them. `open` is what holds the till
+    now, of whatever day: charges that may still be paid, oldest first.
+    """
 
     total_fen: Fen
     count: int
     by_channel: tuple[ChannelTakings, ...]
     last: tuple[Charge, ...]
+    open: tuple[Charge, ...]
 
 
 class NotAnAmount(DomainError):
@@ -107,6 +131,15 @@ class NotAnAmount(DomainError):
     status = 400
     zh = "收款金额必须大于 0"
     en = "The amount must be more than zero"
+
+
+class NotYoursToGiveBack(DomainError):
+    """A paid sale goes back by its own cashier within minutes, later and for others by who manages the shop."""
+
+    code = "bill.not_yours_to_give_back"
+    status = 403
+    zh = "只有收这笔款的收银员在 {minutes} 分钟内可以退回，请店长来退"
+    en = "Only the cashier who took it may give it back, within {minutes} minutes; ask your manager"
 
 
 class TooLateToReverse(DomainError):

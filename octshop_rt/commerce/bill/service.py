@@ -1,27 +1,29 @@
-"""Use cases of the till: charge, look, ask, reverse, close, and the takings of a day."""
+"""Use cases of the till: charge, look, ask, reverse, close, give back, and the takings of a day."""
 
 from __future__ import annotations
 
 import structlog
+from msgspec import structs
 
 from octshop_rt.commerce.bill import rules, store
 from octshop_rt.commerce.bill.model import (
+    Asked,
     BadDay,
     Bill,
     BillState,
     ChannelTakings,
     Charge,
     NotAnAmount,
+    NotYoursToGiveBack,
     Takings,
     TillPlace,
     TooLateToReverse,
 )
-from octshop_rt.commerce.payment.cashier import Cashier, read_code
-from octshop_rt.commerce.payment.model import Payment
+from octshop_rt.commerce.payment.cashier import Cashier
+from octshop_rt.commerce.payment.model import Payment, PaymentState, RequestForbidden
 from octshop_rt.commerce.payment.service import Draft
 from octshop_rt.core.bus import Bus, Notice, notify
-from octshop_rt.core.clock import Clock, business_day, business_day_bounds
-from octshop_rt.core.crypto import digest
+from octshop_rt.core.clock import MINUTE, Clock, business_day, business_day_bounds
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids, RequestId
 from octshop_rt.core.money import Fen
@@ -32,6 +34,10 @@ from octshop_rt.events import BillPaid, PaymentPart, PaymentSucceeded, RefundDue
 log = structlog.get_logger(__name__)
 
 LAST_SHOWN = 10
+OPEN_SHOWN = 20
+# What payers read beside the money that comes back.
+CALLED_OFF = "收银员撤销，原路退回"
+CAME_LATE = "收款已结束后到账，自动退回"
 
 
 class BillService:
@@ -51,11 +57,12 @@ class BillService:
         """Charge: with a scanned code from the buyer's wallet, without one by a code for the buyer to scan.
 
         The same request again shows the same charge and calls nobody. NotAnAmount, NotAPaymentCode, CodeNotAccepted,
-        NoChannelAccount, RequestConflict: nothing was charged. A charge the channel refused is an answer, not an error.
+        NoChannelAccount, RequestConflict, RequestForbidden: nothing was charged. A charge the channel refused is an
+        answer, not an error.
         """
         if amount_fen <= 0:
             raise NotAnAmount
-        fingerprint = _fingerprint(amount_fen, auth_code)
+        fingerprint = self._cashier.fingerprint(amount_fen, auth_code)
         before = await store.by_request(self._db, place.till_id, request_id)
         if before is not None:
             return await self._repeated(before, fingerprint)
@@ -77,6 +84,8 @@ class BillService:
             await self._db.transact(work)
         except DuplicateKey:
             faster = await store.by_request(self._db, place.till_id, request_id)
+            if faster is None and await self._cashier.forbidden(place.till_id, request_id):
+                raise RequestForbidden from None
             if faster is None:
                 raise
             return await self._repeated(faster, fingerprint)
@@ -114,29 +123,70 @@ class BillService:
         await self._cashier.query(bill.payment_id, by=by)
         return await self._shown(bill)
 
-    async def reverse(self, till_id: str, bill_id: str, *, by: str) -> Charge:
+    async def asked(self, till_id: str, request_id: RequestId) -> Asked:
+        """What became of a request to charge, for a till that never had its answer. Nothing begins by asking."""
+        bill = await store.by_request(self._db, till_id, request_id)
+        if bill is not None:
+            return Asked(standing="charged", charge=await self._shown(bill))
+        void = await self._cashier.forbidden(till_id, request_id)
+        return Asked(standing="void" if void else "absent")
+
+    async def call_off(self, till_id: str, request_id: RequestId, *, by: str, manages: bool = False) -> Asked:
+        """Reverse a charge by its request; one that has not come here is refused when it does, for ever."""
+        if await self._cashier.forbid(till_id, request_id, by=by):
+            log.info("charge called off before it came", till_id=till_id, by=by)
+            return Asked(standing="void")
+        bill = await store.by_request(self._db, till_id, request_id)
+        assert bill is not None, "a request is stored with its bill"
+        return Asked(standing="charged", charge=await self.reverse(till_id, bill.id, by=by, manages=manages))
+
+    async def reverse(self, till_id: str, bill_id: str, *, by: str, manages: bool = False) -> Charge:
         """Void a charge. `unknown` until the channel has confirmed it. One that turns out to be paid is given back
-        whole: whoever presses this wants the buyer not to have paid. TooLateToReverse for another day's.
+        whole, whenever it does: whoever presses this wants the buyer not to have paid.
+
+        One that was paid before the press is a sale: it goes back whole too, but not at everybody's hands
+        (NotYoursToGiveBack; `manages`: this person runs the shop) and not on another day (TooLateToReverse).
         """
-        bill = await self._bill_at(till_id, bill_id)
-        await self._cashier.reverse(bill.payment_id, by=by)
-        payment, _ = (await self._cashier.standing([bill.payment_id]))[bill.payment_id]
+        bill, payment = await self._void(await self._bill_at(till_id, bill_id), by=by)
         if payment.paid_at is not None and bill.state is not BillState.RETURNED:
-            if business_day(payment.paid_at) != business_day(self._clock.now()):
+            now = self._clock.now()
+            if not rules.of_today(payment.paid_at, now):
                 raise TooLateToReverse
-            log.info("paid charge reversed", bill_id=bill.id, by=by)
-            await self._db.transact(lambda tx: self._return(tx, bill, payment, "收银员撤销，原路退回"))
-            await self._tell(bill)
+            if not rules.may_give_back(bill, by=by, manages=manages, now=now):
+                raise NotYoursToGiveBack(minutes=rules.ALONE_MS // MINUTE)
+            await self._give_back(bill, payment, by=by)
         return await self._shown(bill)
+
+    async def _void(self, bill: Bill, *, by: str) -> tuple[Bill, Payment]:
+        """Let an unpaid bill not be paid: the wish is noted first, so that a success that comes by any other way and
+        at any later time finds it. Nothing is noted on a sale.
+        """
+        if (await self._payment_of(bill)).state is not PaymentState.PAID:
+            noted = await store.unwant(self._db, bill.id, by, self._clock.now())
+            bill = noted or await self._bill_at(bill.till_id, bill.id)
+        await self._cashier.reverse(bill.payment_id, by=by)
+        payment = await self._payment_of(bill)
+        if payment.paid_at is not None and bill.unwanted_at is not None and bill.state is BillState.OPEN:
+            await self._give_back(bill, payment, by=by)
+            bill = await self._bill_at(bill.till_id, bill.id)
+        return bill, payment
+
+    async def _give_back(self, bill: Bill, payment: Payment, *, by: str) -> None:
+        log.info("paid charge reversed", bill_id=bill.id, by=by)
+        await self._db.transact(lambda tx: self._return(tx, bill, payment, CALLED_OFF))
+        await self._tell(bill)
 
     async def close(self, till_id: str, bill_id: str, *, by: str) -> Charge:
-        """Take a code away that nobody has paid. It may turn out to be paid."""
+        """Take a code away that nobody has paid; it may turn out to be paid. A scanned payment code is reversed."""
         bill = await self._bill_at(till_id, bill_id)
-        await self._cashier.close(bill.payment_id, by=by)
+        if (await self._payment_of(bill)).method == "barcode":
+            await self._void(bill, by=by)
+        else:
+            await self._cashier.close(bill.payment_id, by=by)
         return await self._shown(bill)
 
-    async def takings(self, till_id: str, day: str | None) -> Takings:
-        """What a till took on a business day (default today)."""
+    async def takings(self, till_id: str, day: str | None, *, by: str = "", manages: bool = False) -> Takings:
+        """What a till took on a business day (default today), and what holds it now, as `by` may act on it."""
         wanted = day if day is not None else business_day(self._clock.now())
         try:
             business_day_bounds(wanted)
@@ -146,12 +196,39 @@ class BillService:
         newest = await store.newest_paid(self._db, till_id, wanted, LAST_SHOWN)
         standing = await self._cashier.standing([bill.payment_id for bill in newest])
         now = self._clock.now()
+
+        def shown(bill: Bill) -> Charge:
+            charge = rules.charge_of(bill, *standing[bill.payment_id], now)
+            today = charge.state == "paid" and rules.of_today(charge.paid_at or 0, now)
+            may = today and rules.may_give_back(bill, by=by, manages=manages, now=now)
+            return structs.replace(charge, returnable=may)
+
         return Takings(
             total_fen=sum(total_fen for _, total_fen, _ in sums),
             count=sum(count for _, _, count in sums),
             by_channel=tuple(ChannelTakings(channel=name, total_fen=fen, count=count) for name, fen, count in sums),
-            last=tuple(rules.charge_of(bill, *standing[bill.payment_id], now) for bill in newest),
+            last=tuple(shown(bill) for bill in newest),
+            open=await self._open(till_id),
         )
+
+    async def _open(self, till_id: str) -> tuple[Charge, ...]:
+        """Charges of a till that may still be paid, whoever began them and on whatever device."""
+        unfinished = await self._cashier.unfinished(till_id, OPEN_SHOWN)
+        bill_ids = [bill_id for one in unfinished if (bill_id := rules.bill_of(one.parts[0].subject)) is not None]
+        bills = await store.by_ids(self._db, till_id, bill_ids)
+        standing = await self._cashier.standing([bill.payment_id for bill in bills])
+        now = self._clock.now()
+        shown = [rules.charge_of(bill, *standing[bill.payment_id], now) for bill in bills]
+        # Those that ended between the two readings hold nothing any more.
+        return tuple(
+            sorted(
+                (one for one in shown if one.state in {"waiting", "paying", "unknown"}), key=lambda one: one.created_at
+            )
+        )
+
+    async def _payment_of(self, bill: Bill) -> Payment:
+        payment, _ = (await self._cashier.standing([bill.payment_id]))[bill.payment_id]
+        return payment
 
     async def _bill_at(self, till_id: str, bill_id: str) -> Bill:
         bill = await store.at_till(self._db, till_id, bill_id)
@@ -167,16 +244,19 @@ class BillService:
     # --- events -------------------------------------------------------------------------------------------------------
 
     async def on_payment_succeeded(self, tx: Transaction, event: PaymentSucceeded) -> None:
-        """Effect. A bill is paid; or, if its till had said "not paid" before the money came, the money goes back."""
+        """Effect. A bill is paid; or, if its till had said "not paid" or its cashier had asked for it not to be paid
+        before the money came, the money goes back.
+        """
         for part in event.parts:
             bill_id = rules.bill_of(part.subject)
             if bill_id is None:
                 continue
             bill = await store.by_id(tx, bill_id)
             assert bill is not None, "a bill is stored with its payment"
-            if await self._cashier.came_late(event.payment_id):
-                payment, _ = (await self._cashier.standing([event.payment_id]))[event.payment_id]
-                await self._return(tx, bill, payment, "收款已结束后到账，自动退回")
+            late = await self._cashier.came_late(event.payment_id)
+            if late or bill.unwanted_at is not None:
+                payment = await self._payment_of(bill)
+                await self._return(tx, bill, payment, CAME_LATE if late else CALLED_OFF)
                 continue
             paid = await store.move(
                 tx,
@@ -238,8 +318,3 @@ def _part(place: TillPlace, bill_id: str, amount_fen: Fen) -> PaymentPart:
             till_id=place.till_id,
         ),
     )
-
-
-def _fingerprint(amount_fen: Fen, auth_code: str | None) -> str:
-    code = "" if auth_code is None else read_code(auth_code)
-    return digest(f"{amount_fen}:{digest(code) if code else ''}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from octshop_rt.commerce.bill.model import BILL_LIFE, Bill, BillState
+from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Place, Transaction, index
 
 BILLS = Collection(
@@ -42,6 +43,17 @@ async def move(tx: Transaction, bill_id: str, target: BillState, **sets: Any) ->
     return await BILLS.change(tx, query, {"$set": {"state": target, **sets}})
 
 
+async def unwant(at: Place, bill_id: str, by: str, now: Millis) -> Bill | None:
+    """Note that an unpaid bill is not to be paid any more; the first wish stands. None: it is settled already."""
+    query = {"_id": bill_id, "state": BillState.OPEN}
+    noted = await BILLS.change(at, {**query, "unwanted_at": None}, {"$set": {"unwanted_at": now, "unwanted_by": by}})
+    return noted or await BILLS.one(at, query)
+
+
+async def by_ids(at: Place, till_id: str, bill_ids: Sequence[str]) -> list[Bill]:
+    return await BILLS.many(at, {"_id": {"$in": list(bill_ids)}, "till_id": till_id})
+
+
 async def sums(at: Place, till_id: str, day: str) -> list[tuple[str, int, int]]:
     """(channel, fen, count) of a day's paid bills."""
     rows = await BILLS.aggregate(
@@ -56,7 +68,8 @@ async def sums(at: Place, till_id: str, day: str) -> list[tuple[str, int, int]]:
 
 
 async def newest_paid(at: Place, till_id: str, day: str, limit: int) -> list[Bill]:
-    query = {"till_id": till_id, "state": BillState.PAID, "paid_day": day}
+    """Those that counted on that day, given back since or not."""
+    query = {"till_id": till_id, "state": {"$in": [BillState.PAID, BillState.RETURNED]}, "paid_day": day}
     return await BILLS.many(at, query, sort=[("paid_at", -1)], limit=limit)
 
 

@@ -16,6 +16,7 @@ from octshop_rt.commerce.payment.service import Draft, PaymentService
 from octshop_rt.core.clock import MINUTE, Clock
 from octshop_rt.core.crypto import mac
 from octshop_rt.core.ids import RequestId
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Transaction
 from octshop_rt.events import PaymentPart
 
@@ -38,7 +39,7 @@ class Cashier:
         """What one charge will store. NotAPaymentCode, CodeNotAccepted, NoChannelAccount."""
         code = None if auth_code is None else read_code(auth_code)
         wish = Wish(
-            opener=f"till:{till_id}",
+            opener=_opener(till_id),
             request_id=request_id,
             parts=(part,),
             method="native" if code is None else "barcode",
@@ -56,6 +57,25 @@ class Cashier:
     async def go(self, draft: Draft, auth_code: str | None) -> None:
         """Call the channel. What became of it stands in the rows, whatever this call saw."""
         await self._resolver.send(draft.attempt.id, "" if auth_code is None else read_code(auth_code))
+
+    async def forbid(self, till_id: str, request_id: RequestId, *, by: str) -> bool:
+        """Let a request that has not come here never charge, however late it comes. False: it has come."""
+        return await self._payments.forbid(_opener(till_id), request_id, by=by)
+
+    async def forbidden(self, till_id: str, request_id: RequestId) -> bool:
+        """Whether a request was called off before it came."""
+        return await self._payments.forbidden(_opener(till_id), request_id)
+
+    async def unfinished(self, till_id: str, limit: int) -> list[Payment]:
+        """Charges of a till that may still be paid, oldest first."""
+        return await self._payments.unfinished(_opener(till_id), limit)
+
+    def fingerprint(self, amount_fen: Fen, auth_code: str | None) -> str:
+        """The content of a charge, to tell a repetition from another wish. Keyed: a payment code is 18 digits, and a
+        plain hash of so few is read back in an afternoon. NotAPaymentCode, CodeNotAccepted.
+        """
+        code = "" if auth_code is None else read_code(auth_code)
+        return mac(self._code_key, f"{amount_fen}:{code}".encode()).hex()
 
     async def query(self, payment_id: str, *, by: str) -> None:
         """Ask the channel now."""
@@ -78,6 +98,10 @@ class Cashier:
     async def came_late(self, payment_id: str) -> bool:
         """Whether the money came after the till had been told "not paid"."""
         return (await self._payments.payment(payment_id)).came_late
+
+
+def _opener(till_id: str) -> str:
+    return f"till:{till_id}"
 
 
 def read_code(text: str) -> str:

@@ -242,11 +242,16 @@ class PaidSubject(Struct, frozen=True, kw_only=True):
 
 
 class OpenRequest(Struct, frozen=True, kw_only=True):
-    """`id` is `opener:request_id`: the uniqueness of a wish, kept as long as its payment."""
+    """`id` is `opener:request_id`: the uniqueness of a wish, kept as long as its payment.
+
+    Without a payment it is a tombstone: whoever comes with this wish later is refused, for ever.
+    """
 
     id: str
-    payment_id: Id
-    fingerprint: str
+    payment_id: Id | None = None
+    fingerprint: str = ""
+    forbidden_at: Millis | None = None
+    forbidden_by: str = ""
 
 
 PayViewState = Literal["waiting", "paid", "closed", "unknown"]
@@ -292,6 +297,15 @@ class TimeIsUp(DomainError):
     status = 409
     zh = "付款时间已过，请重新下单"
     en = "The time to pay is over; please order again"
+
+
+class RequestForbidden(DomainError):
+    """The wish was called off before it came here."""
+
+    code = "payment.request_forbidden"
+    status = 409
+    zh = "这笔收款已经作废，没有扣款，也不会再扣款"
+    en = "This payment was called off; nothing was charged and nothing will be"
 
 
 class ChannelRefused(DomainError):

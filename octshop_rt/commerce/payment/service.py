@@ -15,6 +15,7 @@ from octshop_rt.commerce.payment.model import (
     Payment,
     PaymentState,
     PayView,
+    RequestForbidden,
     TimeIsUp,
     Wish,
 )
@@ -23,7 +24,7 @@ from octshop_rt.commerce.payment.settle import Accounts
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.crypto import digest
 from octshop_rt.core.errors import NotFound, RequestConflict
-from octshop_rt.core.ids import Ids
+from octshop_rt.core.ids import Ids, RequestId
 from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
@@ -59,6 +60,8 @@ class PaymentService:
         """
         known = await store.request(self._db, _request_key(wish))
         if known is not None:
+            if known.payment_id is None:
+                raise RequestForbidden
             if known.fingerprint != fingerprint(wish):
                 raise RequestConflict
             return await self._resume(known.payment_id)
@@ -134,6 +137,27 @@ class PaymentService:
         await self._outbox.write(tx, doubt, due_at=first, event_id=f"doubt:{attempt.id}:0")
         if payment.method == "native":
             await self._outbox.write(tx, PaymentExpired(payment_id=payment.id), due_at=payment.expires_at)
+
+    async def forbid(self, opener: str, request_id: RequestId, *, by: str) -> bool:
+        """Let a wish that has not come here never open a payment, however late it comes. False: it has come.
+
+        One insert decides between it and the wish: `insert` writes the same row.
+        """
+        row = OpenRequest(id=f"{opener}:{request_id}", forbidden_at=self._clock.now(), forbidden_by=by)
+        try:
+            await store.add_request(self._db, row)
+        except DuplicateKey:
+            return await self.forbidden(opener, request_id)
+        return True
+
+    async def forbidden(self, opener: str, request_id: RequestId) -> bool:
+        """Whether a wish was forbidden before it came."""
+        known = await store.request(self._db, f"{opener}:{request_id}")
+        return known is not None and known.payment_id is None
+
+    async def unfinished(self, opener: str, limit: int) -> list[Payment]:
+        """What `opener` has begun and the channel has not ended, oldest first."""
+        return await store.paying_by(self._db, opener, limit)
 
     async def _resume(self, payment_id: str) -> PayView:
         """A repeated wish: send what was never sent, ask about what was never answered."""

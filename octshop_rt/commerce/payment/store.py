@@ -27,7 +27,14 @@ from octshop_rt.commerce.payment.model import (
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Place, Transaction, index
 
-PAYMENTS = Collection("trading", "payments", Payment, indexes=[index("parts.subject", "state")], shard_key=("_id",))
+PAYMENTS = Collection(
+    "trading",
+    "payments",
+    Payment,
+    # The second is small however long the house stands: what an opener has left unfinished.
+    indexes=[index("parts.subject", "state"), index("opener", partial={"state": "paying"})],
+    shard_key=("_id",),
+)
 ATTEMPTS = Collection("trading", "payment_attempts", Attempt, indexes=[index("payment_id")], shard_key=("_id",))
 REFUNDS = Collection(
     "trading",
@@ -67,6 +74,12 @@ async def add_payment(tx: Transaction, row: Payment) -> None:
 async def paying_for(at: Place, subjects: Sequence[str]) -> list[Payment]:
     """Unpaid payments that cover any of `subjects`."""
     return await PAYMENTS.many(at, {"parts.subject": {"$in": list(subjects)}, "state": PaymentState.PAYING})
+
+
+async def paying_by(at: Place, opener: str, limit: int) -> list[Payment]:
+    """What `opener` has left unfinished, oldest first."""
+    query = {"opener": opener, "state": PaymentState.PAYING}
+    return await PAYMENTS.many(at, query, sort=[("_id", 1)], limit=limit)
 
 
 async def paid_for(at: Place, subject: str) -> Payment | None:

@@ -103,6 +103,7 @@ class Staff(Struct, frozen=True, kw_only=True, tag="staff"):
             branch_id=None if everywhere else min(branches),
             branch_ids=None if everywhere else branches,
             rights=frozenset[Right]().union(*(grant.rights for grant in here)),
+            grants=tuple(here),
         )
 
 
@@ -117,10 +118,15 @@ class ShopStaff(Struct, frozen=True, kw_only=True):
     branch_id: str | None  # None: every branch; otherwise the (first) branch this person is bound to
     branch_ids: frozenset[str] | None = None  # None: every branch
     rights: frozenset[Right]
+    grants: tuple[Grant, ...] = ()  # those at this shop
 
     def may_at(self, branch_id: str) -> bool:
         """Whether this person's grants reach `branch_id` of this shop."""
         return self.branch_ids is None or branch_id in self.branch_ids
+
+    def holds_at(self, branch_id: str, right: Right) -> bool:
+        """Whether one and the same grant reaches `branch_id` and gives `right`: for a second right inside a route."""
+        return any(right in grant.rights and grant.branch_id in {None, branch_id} for grant in self.grants)
 
 
 class Admin(Struct, frozen=True, kw_only=True, tag="admin"):
