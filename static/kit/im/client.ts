@@ -1,11 +1,14 @@
 // The chat client: connects, catches up, keeps order, sends each message exactly once. Knows no framework.
 import { Follower } from './follower'
-import { Link, type LinkOwner } from './link'
+import type { Link } from './link'
 import { messageId } from './codec'
+import { OwnLine, type Line, type LineOptions, type LineOwner } from './line'
 import { Emitter } from './emitter'
 import { Notices, type NoticeListener } from './notices'
 import { Outbox } from './outbox'
 import { Sender } from './sender'
+import { SharedLine } from './shared'
+import { Tabs } from './tabs'
 import {
   ImError,
   T,
@@ -15,52 +18,44 @@ import {
   type Conversation,
   type ImEvents,
   type Inbound,
+  type Outbound,
   type PulledFrame,
+  type SayKind,
   type Topic,
   type Unsent,
-  type WelcomeFrame,
 } from './types'
 
-export interface ImOptions {
-  /** A one-time ticket from the server (POST …/ws-ticket). */
-  ticket: () => Promise<string>
-  device: string
-  app: string
-  lang: () => string
-  url?: string
+export interface ImOptions extends LineOptions {
+  /** Tabs of one browser share a socket per person on one of these sides; without it each tab has its own. */
+  side?: 'buyer' | 'staff'
   outbox?: Outbox
 }
 
-const STOPPED = new Set([4003, 4004, 4005, 4006])
-
-export class ImClient extends Emitter<ImEvents> implements LinkOwner {
-  readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
+export class ImClient extends Emitter<ImEvents> implements LineOwner {
+  connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
   uid = ''
 
-  private link: Link | null = null
-  private opening: Link | null = null
-  private resumeToken = ''
-  private refusedTokens = 0
-  private tries = 0
-  private retryTimer = 0
-  private wanted = false
-  /** Read while there was no socket. */
+  private line: Line | null = null
+  /** Read while there was no link. */
   private readonly reads = new Map<string, number>()
   private readonly sender: Sender
   private readonly follower: Follower
-  private readonly notices = new Notices(() => this.link)
-  private readonly page = messageId().slice(-6)
+  private readonly notices = new Notices((frame) => this.line?.subscribe(frame) ?? Promise.resolve())
   private typedAt = 0
 
   constructor(private readonly options: ImOptions) {
     super()
     this.sender = new Sender(options.outbox ?? new Outbox(), {
-      link: () => this.link,
-      numbered: (c, entry) => this.follower.numbered(c, entry),
+      link: () => (this.line?.sends ? this.line.link : null),
+      stocked: () => this.line?.stocked(),
+      numbered: (c, entry) => {
+        this.line?.share({ t: T.ENT, c, ...entry })
+        this.follower.numbered(c, entry)
+      },
       changed: (c) => this.emit('conversation', c),
     })
     this.follower = new Follower({
-      link: () => this.link,
+      link: () => this.line?.link ?? null,
       uid: () => this.uid,
       changed: (c) => this.emit('conversation', c),
       arrived: (c, entry) => this.emit('entry', { c, entry }),
@@ -70,38 +65,37 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
 
   // ---- for pages ----
 
-  start(): void {
-    if (this.wanted) return
-    this.wanted = true
-    window.addEventListener('online', this.wake)
-    window.addEventListener('offline', this.lost)
-    document.addEventListener('visibilitychange', this.wake)
-    void this.connect()
+  /** `person`: who is signed in here. Without it this tab keeps to itself. */
+  start(person = ''): void {
+    if (this.line) return
+    this.uid = person
+    this.line = person && this.options.side && Tabs.possible()
+      ? new SharedLine(`${this.options.side} ${person}`, this.options, this)
+      : new OwnLine(this.options, this)
+    if (person) void this.restock()
+    this.line.start()
   }
 
   /** Leaves and forgets the person; what is unsent stays on the device under their id. */
   stop(): void {
-    this.wanted = false
-    window.removeEventListener('online', this.wake)
-    window.removeEventListener('offline', this.lost)
-    document.removeEventListener('visibilitychange', this.wake)
-    window.clearTimeout(this.retryTimer)
-    this.opening?.close()
-    this.link?.close()
-    this.opening = this.link = null
+    const line = this.line
+    this.line = null
+    line?.stop()
     this.follower.log.clear()
     this.sender.unsent = []
-    this.resumeToken = this.uid = ''
-    this.phase('idle')
+    this.uid = ''
+    this.state({ phase: 'idle', retryAt: 0, reason: '', everOnline: this.connection.everOnline })
     this.emit('conversation', '')
+  }
+
+  /** Whether this tab holds the browser's connection: what should happen once per browser (a sound) happens here. */
+  get leads(): boolean {
+    return this.line?.sends ?? false
   }
 
   /** Tries again now, whatever the waiting says. */
   retryNow(): void {
-    if (!this.wanted || this.link?.open || this.opening) return
-    this.tries = 0
-    window.clearTimeout(this.retryTimer)
-    void this.connect()
+    this.line?.retryNow()
   }
 
   list(): Conversation[] {
@@ -119,8 +113,14 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
   }
 
   /** Puts a message on its way; it is safe on this device before anything is sent. Returns its id. */
-  send(c: string, k: 'text' | 'product' | 'order', b: Body): Promise<string> {
-    return this.sender.put(this.uid, c, k, b)
+  send(c: string, k: SayKind, b: Body, re?: number): Promise<string> {
+    return this.sender.put(this.uid, c, k, b, re)
+  }
+
+  /** One command to the log itself: recall, edit. Resolves with the server's word, rejects with ImError. */
+  async op(op: string, c: string, a: Record<string, unknown>, m = messageId()): Promise<Record<string, unknown>> {
+    const answer = await this.ask<Extract<Inbound, { t: 27 }>>({ t: T.OP, op, c, m, a })
+    return answer.d ?? {}
   }
 
   async resend(m: string): Promise<void> {
@@ -135,8 +135,7 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
 
   /** The buyer's conversation with a shop, made if need be. */
   async open(shopId: string, ctx?: Context): Promise<string> {
-    const link = await this.ready()
-    const answer = await link.ask<Extract<Inbound, { t: 27 }>>({
+    const answer = await this.ask<Extract<Inbound, { t: 27 }>>({
       t: T.OP, op: 'open', a: ctx ? { shop_id: shopId, ctx } : { shop_id: shopId },
     })
     const c = answer.d?.c ?? ''
@@ -152,7 +151,7 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     const conversation = this.follower.log.conversations.get(c)
     if (!conversation?.more) return
     const first = conversation.entries[0]?.s ?? conversation.head + 1
-    const page = await (await this.ready()).ask<PulledFrame>({ t: T.PULL, c, from: 1, to: first - 1, n, rev: true })
+    const page = await this.ask<PulledFrame>({ t: T.PULL, c, from: 1, to: first - 1, n, rev: true })
     this.follower.log.pulled(c, page.ents, page.head)
     const now = conversation.entries[0]?.s ?? 1
     conversation.more = now > page.min && page.ents.length > 0
@@ -166,15 +165,18 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     if (!conversation || last <= conversation.read) return
     conversation.read = last
     conversation.unread = 0
-    if (this.link?.open) this.link.send({ t: T.READ, c, s: last })
-    else this.reads.set(c, last)
+    const link = this.line?.link
+    if (link?.open) {
+      link.send({ t: T.READ, c, s: last })
+      this.line?.share({ t: T.CUR, c, u: this.uid, fr: link.welcome?.role ?? 'buyer', r: last })
+    } else this.reads.set(c, last)
     this.emit('conversation', c)
   }
 
   typing(c: string): void {
     if (Date.now() - this.typedAt < 2_500) return
     this.typedAt = Date.now()
-    this.link?.send({ t: T.SIG, c, k: 'typing' })
+    this.line?.link?.send({ t: T.SIG, c, k: 'typing' })
   }
 
   /** Hears NOTICEs about objects until the returned function is called. null means: you may have missed some. */
@@ -182,117 +184,66 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     return this.notices.watch(topic, ids, listener)
   }
 
-  // ---- the socket's life ----
+  // ---- what the line tells ----
 
-  welcomed(link: Link, welcome: WelcomeFrame): void {
-    const old = this.link
-    this.link = link
-    this.opening = null
-    if (old && old !== link) old.close()
-    if (this.uid && this.uid !== welcome.uid) this.follower.log.clear()
-    this.uid = welcome.uid
-    this.resumeToken = welcome.tok ?? ''
-    this.refusedTokens = 0
-    this.connection.everOnline = true
-    this.phase('online')
-    window.setTimeout(() => {
-      if (this.link === link && link.open) this.tries = 0
-    }, 60_000)
+  up(link: Link): void {
+    const uid = link.welcome?.uid ?? ''
+    if (this.uid && this.uid !== uid) this.follower.log.clear()
+    this.uid = uid
     void this.catchUp()
   }
 
-  ended(link: Link, code: number): void {
-    if (link === this.link) this.link = null
-    if (link === this.opening) this.opening = null
-    if (!this.wanted || this.link || this.opening) return
-    if (code === 4003 && !link.welcome && this.refusedTokens < 2) {
-      // The resume token or the ticket has aged on the way; a fresh ticket may still open the door.
-      this.refusedTokens += 1
-      this.resumeToken = ''
-      void this.connect()
-    } else if (STOPPED.has(code)) this.phase('stopped', String(code))
-    else this.later(code === 4009 ? 60_000 : code === 4010 ? 200 : 0)
+  state(state: Connection): void {
+    this.connection = { ...state }
+    this.emit('connection', this.connection)
   }
 
-  frame(link: Link, frame: Inbound): void {
+  missed(): void {
+    void this.follower.sync()
+  }
+
+  /** The outbox on this device has changed, or it is this tab's turn to send what it holds. */
+  async restock(): Promise<void> {
+    if (!this.uid) return
+    await this.sender.load(this.uid)
+    this.sender.flushAll()
+  }
+
+  frame(frame: Inbound): void {
     switch (frame.t) {
       case T.ENT:
         return this.follower.entry(frame)
       case T.CUR:
         return this.follower.cursor(frame.c, frame.fr, frame.r ?? 0)
       case T.SIGNAL:
+        this.emit('signal', frame)
         return this.follower.typed(frame.c, frame.u)
       case T.GAP:
         return this.follower.gap(frame.heads)
-      case T.PING:
-        link.send({ t: T.PONG, n: frame.n })
-        if (frame.uh > link.received) {
-          link.received = frame.uh
-          void this.follower.sync()
-        }
-        return
-      case T.GOAWAY:
-        window.setTimeout(() => void this.connect(true), frame.after)
-        return
       case T.NOTICE:
         return this.notices.take({ ...frame, d: frame.d ?? {} })
-      case T.ERR:
-        if (frame.code === 'im.token_expiring') void this.renew(link)
-        return
       default:
     }
   }
 
-  private async connect(beside = false): Promise<void> {
-    if (!this.wanted || this.opening || (this.link?.open && !beside)) return
-    window.clearTimeout(this.retryTimer)
-    if (!beside) this.phase('connecting')
+  /** Asks what may be asked twice: over a cut or a change of the leading tab it is asked again. */
+  private async ask<F extends Inbound>(frame: Outbound, tries = 3): Promise<F> {
+    const link = await this.ready()
     try {
-      const tok = this.resumeToken || (await this.options.ticket())
-      if (!this.wanted || this.opening) return
-      const url = this.options.url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/im`
-      const hello = { t: T.HELLO, v: 1, tok, dev: `${this.options.device}.${this.page}`, plat: 'web', app: this.options.app, lang: this.options.lang() }
-      this.opening = new Link(url, hello, this)
+      return await link.ask<F>(frame)
     } catch (fault) {
-      if ((fault as { status?: number }).status === 401) this.phase('stopped', '401')
-      else this.later(0)
-    }
-  }
-
-  private later(least: number): void {
-    // Without a network there is nothing to try; the browser tells when it is back.
-    const wait = navigator.onLine ? least + Math.random() * Math.min(30_000, 500 * 2 ** this.tries) : 30_000
-    this.tries = Math.min(this.tries + 1, 8)
-    window.clearTimeout(this.retryTimer)
-    this.retryTimer = window.setTimeout(() => void this.connect(), wait)
-    this.connection.retryAt = navigator.onLine ? Date.now() + wait : 0
-    this.phase('waiting')
-  }
-
-  private readonly wake = (): void => {
-    const asleep = this.connection.phase === 'stopped' || document.visibilityState !== 'visible' || !navigator.onLine
-    if (!asleep) this.retryNow()
-  }
-
-  private readonly lost = (): void => {
-    this.opening?.close()
-    this.link?.close()
-  }
-
-  private async renew(link: Link): Promise<void> {
-    try {
-      const answer = await link.ask<Extract<Inbound, { t: 27 }>>({ t: T.AUTH, tok: await this.options.ticket() })
-      if (answer.d?.tok) this.resumeToken = answer.d.tok
-    } catch {
-      // The server closes when the old sign-in ends; then the usual way back applies.
+      if (tries <= 1 || !(fault instanceof ImError) || fault.code !== 'im.cut') throw fault
+      return this.ask<F>(frame, tries - 1)
     }
   }
 
   private ready(): Promise<Link> {
-    if (this.link?.open) return Promise.resolve(this.link)
+    const now = this.line?.link
+    if (now?.open) return Promise.resolve(now)
     return new Promise((resolve, reject) => {
       const off = this.on('connection', (state) => {
-        if (state.phase === 'online' && this.link) resolve(this.link)
+        const link = this.line?.link
+        if (state.phase === 'online' && link) resolve(link)
         else if (state.phase === 'stopped') reject(new ImError('im.stopped', state.reason, false, 0))
         else return
         off()
@@ -311,14 +262,8 @@ export class ImClient extends Emitter<ImEvents> implements LinkOwner {
     this.notices.renew()
     await this.sender.load(this.uid)
     await this.follower.sync()
-    for (const [c, s] of this.reads) this.link?.send({ t: T.READ, c, s })
+    for (const [c, s] of this.reads) this.line?.link?.send({ t: T.READ, c, s })
     this.reads.clear()
     this.sender.flushAll()
-  }
-
-  private phase(phase: Connection['phase'], reason = ''): void {
-    this.connection.phase = phase
-    this.connection.reason = reason
-    this.emit('connection', this.connection)
   }
 }

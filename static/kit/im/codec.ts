@@ -23,6 +23,12 @@ function isFrame(value: unknown): value is Inbound {
 let lastMs = 0
 let sequence = 0
 
+/** Ids made from now on sort after `m`, even where the clock was set back meanwhile. */
+export function idsAfter(m: string): void {
+  const ms = Number.parseInt(m.slice(0, 8) + m.slice(9, 13), 16)
+  if (ms > lastMs) [lastMs, sequence] = [ms, 0xfff]
+}
+
 const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** A message id: UUIDv7, so that ids made on one device sort as they were made. */

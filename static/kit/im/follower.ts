@@ -74,6 +74,7 @@ export class Follower {
   entry(frame: EntFrame): void {
     const { c, t: _t, ...entry } = frame
     const known = this.log.conversations.get(c)
+    if (this.log.amend(c, entry)) return this.owner.changed(c)
     const news = this.log.take(c, entry)
     if (!known) return this.mend(c)
     if (entry.m && this.own(entry)) this.owner.landed(entry.m)
@@ -82,7 +83,7 @@ export class Follower {
     if (this.log.hole(c)) this.mend(c)
     else this.ack(c)
     if (entry.k !== 'void' && !this.own(entry)) {
-      if (entry.s > known.read) known.unread += 1
+      if (entry.s > known.read && this.waits(entry)) known.unread += 1
       this.owner.arrived(c, entry)
     }
     this.owner.changed(c)
@@ -94,7 +95,7 @@ export class Follower {
     const mine = role === this.owner.link()?.welcome?.role
     if (mine && read > conversation.read) {
       conversation.read = read
-      conversation.unread = conversation.entries.filter((e) => e.s > read && !this.own(e) && e.k !== 'void').length
+      conversation.unread = conversation.entries.filter((e) => e.s > read && !this.own(e) && this.waits(e)).length
     }
     if (!mine) conversation.peerRead = Math.max(conversation.peerRead, read)
     this.owner.changed(c)
@@ -135,7 +136,7 @@ export class Follower {
       const conversation = this.log.conversations.get(c)
       for (const entry of page.ents as Entry[])
         if (conversation && !this.own(entry) && entry.k !== 'void' && entry.s > before) {
-          if (entry.s > conversation.read) conversation.unread += 1
+          if (entry.s > conversation.read && this.waits(entry)) conversation.unread += 1
           this.owner.arrived(c, entry)
         }
       this.ack(c)
@@ -156,6 +157,12 @@ export class Follower {
       if (link?.open && this.acks.size) link.send({ t: T.ACK, d: Object.fromEntries(this.acks) })
       this.acks.clear()
     }, ACK_MS)
+  }
+
+  /** Whether somebody should look: for a shop what the buyer says, for a buyer everything that is shown. */
+  private waits(entry: Entry): boolean {
+    const staff = this.owner.link()?.welcome?.role === 'staff'
+    return entry.k !== 'void' && (!staff || entry.fr === 'buyer')
   }
 
   private own(entry: Entry): boolean {

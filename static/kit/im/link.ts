@@ -1,5 +1,4 @@
-// One socket from HELLO to its close: encoding, answers by request number, and a watch for silence.
-import { PROTOCOLS, fromWire, toWire } from './codec'
+// One connection from HELLO to its end, whatever carries it: answers by request number, and a watch for silence.
 import { ImError, T, type ErrFrame, type Inbound, type Outbound, type WelcomeFrame } from './types'
 
 export interface LinkOwner {
@@ -18,42 +17,33 @@ interface Asked {
 const ANSWER_MS = 8_000
 const HELLO_MS = 10_000
 
-export class Link {
+export abstract class Link {
   welcome: WelcomeFrame | null = null
   /** ENT frames that arrived; PING says how many were owed. */
   received = 0
-  private readonly socket: WebSocket
+  protected over = false
   private readonly asked = new Map<number, Asked>()
   private number = 0
   private silence = 0
-  private over = false
 
-  constructor(
-    url: string,
-    hello: Outbound,
-    private readonly owner: LinkOwner,
-  ) {
-    this.socket = new WebSocket(url, PROTOCOLS)
-    this.socket.binaryType = 'arraybuffer'
-    this.socket.onopen = () => this.send({ ...hello, t: T.HELLO })
-    this.socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.hear(event.data)
-    this.socket.onclose = (event) => this.end(event.code)
-    this.watch(HELLO_MS)
-  }
+  constructor(private readonly owner: LinkOwner) {}
 
   get open(): boolean {
-    return !this.over && this.welcome !== null && this.socket.readyState === WebSocket.OPEN
+    return !this.over && this.welcome !== null && this.ready()
   }
 
-  send(frame: Outbound): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(toWire(this.socket.protocol, frame))
-  }
+  abstract send(frame: Outbound): void
+  /** Whether a frame sent now would leave. */
+  protected abstract ready(): boolean
+  /** Lets go of what carries the frames. */
+  protected abstract release(polite: boolean): void
 
-  /** Sends a frame that has an answer. Rejects with ImError on ERR, silence or the end of the socket. */
+  /** Sends a frame that has an answer. Rejects with ImError on ERR, silence or the end of the connection. */
   ask<F extends Inbound>(frame: Outbound, within = ANSWER_MS): Promise<F> {
     this.number = (this.number + 1) % 0xffff_ffff
     const i = this.number
     return new Promise<F>((resolve, reject) => {
+      if (this.over) return reject(new ImError('im.cut', '', true, 0))
       const timer = window.setTimeout(() => this.settle(i, new ImError('im.no_answer', '', true, 0)), within)
       this.asked.set(i, { resolve: resolve as (frame: Inbound) => void, reject, timer })
       this.send({ ...frame, i })
@@ -61,13 +51,15 @@ export class Link {
   }
 
   close(): void {
-    this.socket.close(1000)
+    this.release(true)
     this.end(1000)
   }
 
-  private hear(data: string | ArrayBuffer): void {
+  /** Frames that arrived, in order. */
+  protected hear(frames: Inbound[]): void {
     this.watch(this.welcome ? this.welcome.hb * 2_000 + 5_000 : HELLO_MS)
-    for (const frame of fromWire(data)) {
+    for (const frame of frames) {
+      if (this.over) return
       if (frame.t === T.WELCOME) {
         this.welcome = frame
         this.watch(frame.hb * 2_000 + 5_000)
@@ -81,6 +73,26 @@ export class Link {
     }
   }
 
+  protected watch(ms = HELLO_MS): void {
+    window.clearTimeout(this.silence)
+    this.silence = window.setTimeout(() => {
+      this.release(false)
+      this.end(0)
+    }, ms)
+  }
+
+  protected unwatched(): void {
+    window.clearTimeout(this.silence)
+  }
+
+  protected end(code: number): void {
+    if (this.over) return
+    this.over = true
+    window.clearTimeout(this.silence)
+    for (const i of [...this.asked.keys()]) this.settle(i, new ImError('im.cut', '', true, 0))
+    this.owner.ended(this, code)
+  }
+
   private settle(i: number, answer: Inbound | Error): void {
     const asked = this.asked.get(i)
     if (!asked) return
@@ -88,23 +100,6 @@ export class Link {
     window.clearTimeout(asked.timer)
     if (answer instanceof Error) asked.reject(answer)
     else asked.resolve(answer)
-  }
-
-  private watch(ms: number): void {
-    window.clearTimeout(this.silence)
-    this.silence = window.setTimeout(() => {
-      this.socket.close()
-      this.end(0)
-    }, ms)
-  }
-
-  private end(code: number): void {
-    if (this.over) return
-    this.over = true
-    window.clearTimeout(this.silence)
-    this.socket.onmessage = null
-    for (const i of [...this.asked.keys()]) this.settle(i, new ImError('im.cut', '', true, 0))
-    this.owner.ended(this, code)
   }
 }
 

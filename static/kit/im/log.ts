@@ -38,6 +38,16 @@ export class Log {
     return true
   }
 
+  /** An entry held here was recalled or edited. Returns whether that is news. */
+  amend(c: string, entry: Entry): boolean {
+    const conversation = this.conversations.get(c)
+    const at = conversation?.entries.findIndex((one) => one.s === entry.s) ?? -1
+    const held = conversation?.entries[at]
+    if (!conversation || !held || (held.rc === entry.rc && held.ed === entry.ed)) return false
+    conversation.entries = conversation.entries.map((one) => (one.s === entry.s ? entry : one))
+    return true
+  }
+
   /** The numbers missing below what waits, or null. */
   hole(c: string): { from: number; to: number } | null {
     const waiting = this.above.get(c)
@@ -80,7 +90,7 @@ export class Log {
       conversation.entries = []
       let next = lowest
       for (const entry of ents) if (entry.s === next) next = conversation.entries.push(entry) && entry.s + 1
-    } else for (const entry of ents) this.take(told.c, entry)
+    } else for (const entry of ents) this.amend(told.c, entry) || this.take(told.c, entry)
     this.join(conversation)
   }
 
@@ -92,7 +102,7 @@ export class Log {
     const first = conversation.entries[0]?.s ?? 1
     const older = ents.filter((entry) => entry.s < first).sort((a, b) => a.s - b.s)
     if (older.length && older.at(-1)?.s === first - 1) conversation.entries = [...older, ...conversation.entries]
-    for (const entry of ents) if (entry.s >= first) this.take(c, entry)
+    for (const entry of ents) if (entry.s >= first) this.amend(c, entry) || this.take(c, entry)
     this.join(conversation)
   }
 

@@ -1,6 +1,5 @@
 // Who wants to hear about which object; asked of the server again after every reconnect.
-import type { Link } from './link'
-import { T, type Notice, type Topic } from './types'
+import { T, type Notice, type Outbound, type Topic } from './types'
 
 /** null means: notices may have been missed, ask for the truth. */
 export type NoticeListener = (notice: Notice | null) => void
@@ -8,7 +7,7 @@ export type NoticeListener = (notice: Notice | null) => void
 export class Notices {
   private readonly heard = new Map<string, Set<NoticeListener>>()
 
-  constructor(private readonly link: () => Link | null) {}
+  constructor(private readonly ask: (frame: Outbound) => Promise<unknown>) {}
 
   watch(topic: Topic, ids: readonly string[], listener: NoticeListener): () => void {
     for (const id of ids) {
@@ -41,8 +40,7 @@ export class Notices {
   }
 
   private subscribe(topic: Topic, ids: readonly string[], on: boolean): void {
-    const link = this.link()
     // A hint only: where it fails, the page's own asking stays.
-    if (link?.open && ids.length) link.ask({ t: T.SUB, k: topic, ids: [...ids], on }).catch(() => undefined)
+    if (ids.length) this.ask({ t: T.SUB, k: topic, ids: [...ids], on }).catch(() => undefined)
   }
 }

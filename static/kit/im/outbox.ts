@@ -28,8 +28,10 @@ export class Outbox {
 
   async put(unsent: Unsent): Promise<void> {
     const db = await this.db
-    if (db) await db.put('unsent', { ...unsent, b: { ...unsent.b } })
-    else this.memory.set(unsent.m, unsent)
+    if (!db) return void this.memory.set(unsent.m, unsent)
+    // On the disk, not merely on its way there: a battery may die.
+    const work = db.transaction('unsent', 'readwrite', { durability: 'strict' })
+    await Promise.all([work.store.put({ ...unsent, b: { ...unsent.b } }), work.done])
   }
 
   async remove(m: string): Promise<void> {

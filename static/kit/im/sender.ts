@@ -1,11 +1,14 @@
 // Sends what the outbox holds: one message of a conversation on the wire at a time, the same id for every try.
-import { messageId } from './codec'
+import { idsAfter, messageId } from './codec'
 import type { Link } from './link'
 import type { Outbox } from './outbox'
 import { ImError, T, type Body, type Entry, type SentFrame, type Unsent } from './types'
 
 export interface SenderOwner {
+  /** What to send through; null while another tab of this browser sends. */
   link: () => Link | null
+  /** The outbox has changed on this device. */
+  stocked: () => void
   /** The server has numbered it. */
   numbered: (c: string, entry: Entry) => void
   changed: (c: string) => void
@@ -17,6 +20,9 @@ export class Sender {
   /** Not yet numbered, oldest first. */
   unsent: Unsent[] = []
   private readonly busy = new Set<string>()
+  /** Being written to the device, and just taken from it: a look at the device meanwhile must not deceive. */
+  private readonly saving = new Set<string>()
+  private readonly gone = new Set<string>()
 
   constructor(
     private readonly outbox: Outbox,
@@ -27,11 +33,11 @@ export class Sender {
     return this.unsent.filter((unsent) => unsent.c === c)
   }
 
-  async put(uid: string, c: string, k: string, b: Body): Promise<string> {
-    const unsent: Unsent = { m: messageId(), uid, c, k, b, ts: Date.now(), state: 'sending' }
+  async put(uid: string, c: string, k: string, b: Body, re?: number): Promise<string> {
+    const unsent: Unsent = { m: messageId(), uid, c, k, b, ts: Date.now(), state: 'sending', ...(re ? { re } : {}) }
     this.unsent.push(unsent)
     this.owner.changed(c)
-    await this.outbox.put(unsent)
+    await this.save(unsent)
     void this.flush(c)
     return unsent.m
   }
@@ -41,7 +47,7 @@ export class Sender {
     if (!unsent) return
     unsent.state = 'sending'
     delete unsent.reason
-    await this.outbox.put(unsent)
+    await this.save(unsent)
     this.owner.changed(unsent.c)
     void this.flush(unsent.c)
   }
@@ -49,13 +55,18 @@ export class Sender {
   async discard(m: string): Promise<void> {
     this.landed(m)
     await this.outbox.remove(m)
+    this.owner.stocked()
   }
 
-  /** What an earlier page of this person left behind joins the queue. */
+  /** Follows the device: what an earlier page or another tab of this person put there, settled or gave up. */
   async load(uid: string): Promise<void> {
-    const here = new Set(this.unsent.map((unsent) => unsent.m))
-    const kept = (await this.outbox.of(uid)).filter((unsent) => !here.has(unsent.m))
-    this.unsent = [...kept, ...this.unsent]
+    const kept = (await this.outbox.of(uid)).filter((one) => !this.gone.has(one.m))
+    const mine = new Map(this.unsent.map((one) => [one.m, one]))
+    const unsettled = this.unsent.filter((one) => this.saving.has(one.m) && !kept.some((its) => its.m === one.m))
+    this.unsent = [...kept.map((one) => this.merged(mine.get(one.m), one)), ...unsettled].sort((a, b) => (a.m < b.m ? -1 : 1))
+    const newest = this.unsent.at(-1)
+    if (newest) idsAfter(newest.m)
+    for (const c of new Set([...mine.values(), ...kept].map((one) => one.c))) this.owner.changed(c)
   }
 
   flushAll(): void {
@@ -67,8 +78,24 @@ export class Sender {
     const gone = this.unsent.find((unsent) => unsent.m === m)
     if (!gone) return
     this.unsent = this.unsent.filter((unsent) => unsent !== gone)
-    void this.outbox.remove(m)
+    this.gone.add(m)
+    void this.outbox.remove(m).then(() => this.gone.delete(m))
     this.owner.changed(gone.c)
+  }
+
+  private merged(mine: Unsent | undefined, kept: Unsent): Unsent {
+    if (!mine || this.saving.has(kept.m)) return mine ?? kept
+    delete mine.reason
+    return Object.assign(mine, kept)
+  }
+
+  private async save(unsent: Unsent): Promise<void> {
+    this.saving.add(unsent.m)
+    await this.outbox.put(unsent)
+    this.saving.delete(unsent.m)
+    // It may have been seen in the log, or given up, while it was written.
+    if (this.unsent.includes(unsent)) this.owner.stocked()
+    else await this.outbox.remove(unsent.m)
   }
 
   private async flush(c: string): Promise<void> {
@@ -88,11 +115,12 @@ export class Sender {
   private async one(unsent: Unsent): Promise<void> {
     const link = this.owner.link()
     if (!link) return
-    const { c, m, k, b } = unsent
+    const { c, m, k, b, re } = unsent
+    const quote = re ? { re } : {}
     try {
-      const sent = await link.ask<SentFrame>({ t: T.SEND, c, m, k, b }, ANSWER_MS)
+      const sent = await link.ask<SentFrame>({ t: T.SEND, c, m, k, b, ...quote }, ANSWER_MS)
       const { uid = '', role = 'buyer' } = link.welcome ?? {}
-      this.owner.numbered(c, { s: sent.s, f: uid, fr: role, m, k, b, ts: sent.ts })
+      this.owner.numbered(c, { s: sent.s, f: uid, fr: role, m, k, b, ts: sent.ts, ...quote, ...(k === 'note' ? { vis: 'staff' as const } : {}) })
       this.landed(m)
     } catch (fault) {
       if (!(fault instanceof ImError)) throw fault
@@ -100,7 +128,7 @@ export class Sender {
       if (fault.retry) return void (await new Promise((resolve) => setTimeout(resolve, Math.max(300, fault.after))))
       unsent.state = 'failed'
       unsent.reason = fault.detail
-      await this.outbox.put(unsent)
+      await this.save(unsent)
       this.owner.changed(c)
     }
   }

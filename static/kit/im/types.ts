@@ -69,6 +69,8 @@ export interface Unsent {
   b: Body
   ts: number
   state: 'sending' | 'failed'
+  /** The entry it answers. */
+  re?: number
   reason?: string
 }
 
@@ -118,6 +120,8 @@ export interface ImEvents {
   conversation: string
   /** A line of someone else arrived live. */
   entry: { c: string; entry: Entry }
+  /** A passing sign of somebody: typing, and where the server gives it, what is being typed. */
+  signal: { c: string; u: string; fr: Role; k: string; d?: string }
 }
 
 /** The server refused, or could not settle, a frame. */
@@ -206,7 +210,7 @@ export type Inbound =
   | PulledFrame
   | ErrFrame
   | { t: 21; c: string; u: string; fr: Role; r?: number; d?: number }
-  | { t: 22; c: string; u: string; fr: Role; k: string }
+  | { t: 22; c: string; u: string; fr: Role; k: string; d?: string }
   | { t: 23; heads: Record<string, number> }
   | { t: 27; i: number; d?: { c?: string; tok?: string } }
   | { t: 29; n: number; uh: number }

@@ -6,7 +6,7 @@ import { ImClient } from '@kit/im/client'
 import { liveIm } from '@kit/im/live'
 import { session } from './session'
 
-export const im = new ImClient({ ticket: () => session.ticket(), device: deviceId(), app: 'shop', lang: language })
+export const im = new ImClient({ ticket: () => session.ticket(), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
 
 const scope = effectScope(true)
 export const chat = scope.run(() => {
@@ -14,7 +14,7 @@ export const chat = scope.run(() => {
     () => session.me.value?.person.id,
     (person) => {
       im.stop()
-      if (person) im.start()
+      if (person) im.start(person)
     },
     { immediate: true },
   )
