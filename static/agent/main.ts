@@ -6,8 +6,9 @@ import { startTheme } from '@kit/tokens/theme'
 import { unlockOnGesture } from '@kit/notify/sound'
 import { withStaff } from '@kit/staff/words'
 import App from './App.vue'
+import { router } from './sections'
 
 startTheme()
 unlockOnGesture()
 await startI18n(withStaff({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') }))
-createApp(App).use(i18n).mount('#app')
+createApp(App).use(i18n).use(router).mount('#app')

@@ -7,13 +7,18 @@ export const LATE_MS = 180_000
 
 export type Lateness = 'fresh' | 'soon' | 'late'
 
+type Log = Pick<Conversation, 'entries'>
+
+/** An answer is what the buyer can read and a person wrote: neither a note nor the machine's words. */
+const answers = (entry: Entry): boolean => entry.fr === 'staff' && entry.k !== 'note' && entry.k !== 'event' && entry.vis !== 'staff'
+
 /** When the oldest message nobody of the shop has answered was sent; 0 when nothing waits. */
-export function waitingSince(conversation: Pick<Conversation, 'entries'>): number {
+export function waitingSince(conversation: Log): number {
   let since = 0
   for (let i = conversation.entries.length - 1; i >= 0; i -= 1) {
     const entry = conversation.entries[i]
-    if (!entry || entry.fr === 'staff') break
-    if (entry.fr === 'buyer' && entry.k !== 'void') since = entry.ts
+    if (!entry || answers(entry)) break
+    if (entry.fr === 'buyer' && entry.k !== 'void' && !entry.rc) since = entry.ts
   }
   return since
 }
@@ -31,22 +36,21 @@ export function span(ms: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-export function lastSaid(conversation: Pick<Conversation, 'entries'>): Entry | undefined {
+export function lastSaid(conversation: Log): Entry | undefined {
   for (let i = conversation.entries.length - 1; i >= 0; i -= 1) {
     const entry = conversation.entries[i]
-    if (entry && entry.k !== 'void') return entry
+    if (entry && entry.k !== 'void' && entry.k !== 'event') return entry
   }
   return undefined
 }
 
+export const lastTime = (conversation: Log): number => conversation.entries.at(-1)?.ts ?? 0
+
 /** Those who wait come first, the longest wait on top; then by latest activity. */
-export function inOrder(list: readonly Conversation[]): Conversation[] {
-  const since = new Map(list.map((one) => [one.c, waitingSince(one)]))
-  const time = (one: Conversation): number => one.entries.at(-1)?.ts ?? 0
-  return [...list].sort((a, b) => {
-    const [x, y] = [since.get(a.c) ?? 0, since.get(b.c) ?? 0]
-    if (x && y) return x - y
-    if (x || y) return x ? -1 : 1
-    return time(b) - time(a)
+export function inOrder<Row extends { since: number; at: number }>(rows: readonly Row[]): Row[] {
+  return [...rows].sort((a, b) => {
+    if (a.since && b.since) return a.since - b.since
+    if (a.since || b.since) return a.since ? -1 : 1
+    return b.at - a.at
   })
 }

@@ -1,17 +1,27 @@
 // Catches the agent's ear and eye: a tone, a desktop notification, a number on the tab; and again while somebody waits.
 import { onScopeDispose, watch, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
-import type { ImClient } from '@kit/im/client'
-import type { LiveIm } from '@kit/im/live'
 import { badge, notify } from '@kit/notify/desktop'
 import { play } from '@kit/notify/sound'
-import { say } from './lines'
+import { say } from '../chat/lines'
+import type { Workplace } from '../workplace'
 
-/** While something unread waits, it is said again. */
+/** While something unread or somebody unanswered waits, it is said again. */
 const AGAIN_MS = 30_000
 
-export function useAlerts(im: ImClient, live: LiveIm, open: Ref<string>, choose: (c: string) => void): void {
+export interface Alerting {
+  place: Workplace
+  open: Ref<string>
+  choose: (c: string) => void
+  /** Whether this conversation is this agent's business: their own, or nobody's yet. */
+  concerns: (c: string) => boolean
+  /** How many wait for this agent. */
+  waiting: () => number
+}
+
+export function useAlerts({ place, open, choose, concerns, waiting }: Alerting): void {
   const { t } = useI18n()
+  const { im, live } = place
   let last = 0
 
   function ring(tone: 'message' | 'waiting'): void {
@@ -19,16 +29,16 @@ export function useAlerts(im: ImClient, live: LiveIm, open: Ref<string>, choose:
     play(tone)
   }
 
-  const seen = (c: string): boolean => c === open.value && document.visibilityState === 'visible' && document.hasFocus()
+  const inFront = (): boolean => document.visibilityState === 'visible' && document.hasFocus()
   const off = im.on('entry', ({ c, entry }) => {
-    if (entry.fr !== 'buyer' || seen(c)) return
+    if (entry.fr !== 'buyer' || (c === open.value && inFront()) || !concerns(c)) return
     ring('message')
-    if (document.visibilityState === 'visible' && document.hasFocus()) return
+    if (inFront()) return
     const name = im.conversation(c)?.peer.name ?? t('chat.buyer')
     notify({ title: name, body: say(entry, t), tag: c, onClick: () => choose(c) })
   })
   const timer = window.setInterval(() => {
-    if (live.unread.value > 0 && Date.now() - last >= AGAIN_MS) ring('waiting')
+    if (waiting() > 0 && Date.now() - last >= AGAIN_MS) ring('waiting')
   }, 2_000)
   watch([live.unread, () => t('app.name')], ([unread, title]) => badge(unread, title), { immediate: true })
   onScopeDispose(() => {

@@ -1,0 +1,83 @@
+// Files on their way into a conversation: dropped, pasted or chosen, uploaded at once, sent when the agent presses Enter.
+import { computed, reactive, type ComputedRef } from 'vue'
+import type { Body, SayKind } from '@kit/im/types'
+import { ApiError } from '@kit/api/http'
+import { say } from '@kit/i18n'
+import { upload } from './upload'
+
+export interface Attached {
+  id: number
+  file: File
+  /** For pictures, shown while it loads. */
+  preview: string
+  kind: SayKind
+  state: 'uploading' | 'ready' | 'failed'
+  /** 0…1 */
+  done: number
+  reason: string
+  body: Body
+}
+
+const PICTURES = /^image\/(png|jpe?g|webp|gif|bmp|heic|heif|avif)$/
+const MOST_AT_ONCE = 9
+
+export function kindOf(file: Pick<File, 'type'>): SayKind {
+  if (PICTURES.test(file.type)) return 'image'
+  if (file.type.startsWith('video/')) return 'video'
+  return file.type.startsWith('audio/') ? 'voice' : 'file'
+}
+
+const all = reactive(new Map<string, Attached[]>())
+let last = 0
+
+export function useUploads(c: () => string, shopId: () => string): {
+  list: ComputedRef<Attached[]>
+  add: (files: Iterable<File>) => void
+  again: (one: Attached) => void
+  remove: (one: Attached) => void
+  /** Takes what is ready for sending. */
+  take: () => { kind: SayKind; body: Body }[]
+  waiting: ComputedRef<boolean>
+} {
+  const list = computed(() => all.get(c()) ?? [])
+
+  async function start(one: Attached, shop: string): Promise<void> {
+    one.state = 'uploading'
+    one.done = 0
+    one.reason = ''
+    try {
+      one.body = await upload(shop, one.file, one.kind, (done) => (one.done = done))
+      one.state = 'ready'
+    } catch (fault) {
+      one.state = 'failed'
+      one.reason = fault instanceof ApiError ? fault.detail : say('kit.error.broken')
+    }
+  }
+
+  function add(files: Iterable<File>): void {
+    const mine = all.get(c()) ?? reactive([])
+    all.set(c(), mine)
+    for (const file of [...files].slice(0, MOST_AT_ONCE - mine.length)) {
+      const kind = kindOf(file)
+      const preview = kind === 'image' ? URL.createObjectURL(file) : ''
+      mine.push({ id: (last += 1), file, preview, kind, state: 'uploading', done: 0, reason: '', body: {} })
+      const one = mine.at(-1)
+      if (one) void start(one, shopId())
+    }
+  }
+
+  function remove(one: Attached): void {
+    const mine = all.get(c()) ?? []
+    const at = mine.findIndex((other) => other.id === one.id)
+    if (at >= 0) mine.splice(at, 1)
+    if (one.preview) URL.revokeObjectURL(one.preview)
+  }
+
+  function take(): { kind: SayKind; body: Body }[] {
+    const ready = list.value.filter((one) => one.state === 'ready')
+    ready.forEach(remove)
+    return ready.map(({ kind, body }) => ({ kind, body: { ...body } }))
+  }
+
+  return { list, add, again: (one) => void start(one, shopId()), remove, take, waiting: computed(() => list.value.some((one) => one.state === 'uploading')) }
+}
