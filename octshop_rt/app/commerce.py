@@ -56,6 +56,7 @@ class Money:
     """Books and channels."""
 
     ledger: Ledger
+    accounts: Accounts
     resolver: Resolver
     refunds: Refunds
     payments: PaymentService
@@ -92,7 +93,7 @@ class Commerce:
             ),
             *ShopDesk(self.orders, self.shops, gate.members, self.have_spoken).routes(),
             *TillApi(self.bills, self.shops).routes(),
-            *ChannelApi(self.money.inbox).routes(),
+            *ChannelApi(self.money.inbox, self.money.accounts).routes(),
         ]
 
 
@@ -188,6 +189,7 @@ def _money(on: Foundation) -> Money:
     )
     return Money(
         ledger=ledger,
+        accounts=accounts,
         resolver=resolver,
         refunds=refunds,
         payments=payments,

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from octshop_rt.core.auth.codes import InboxSender
+from octshop_rt.core.http.load import read
 
 BODY_BYTES: Final = 64 * 1024
 SECONDS: Final = 30
@@ -39,9 +40,7 @@ class SandboxProxy:
 
     async def phone(self, request: web.Request) -> web.StreamResponse:
         """One request there and its answer back; 502 in words when the simulator is away."""
-        body = await request.content.read(BODY_BYTES + 1)
-        if len(body) > BODY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(max_size=BODY_BYTES, actual_size=len(body))
+        body = await read(request, BODY_BYTES)
         headers = {name: request.headers[name] for name in _PASSED if name in request.headers}
         try:
             async with self._session.request(

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from octshop_rt.commerce.api.channel import NOTICES, ChannelApi, notice_path
+from octshop_rt.commerce.payment.settle import Accounts
 from octshop_rt.core.auth.model import Audience
 from octshop_rt.core.http.door import NOBODY
 from octshop_rt.core.mongo import Database
@@ -334,7 +335,7 @@ class Heard:
 
 async def test_the_channel_s_notices_come_from_few_addresses_and_get_through(db: Database) -> None:
     heard = Heard()
-    channel = ChannelApi(heard).routes()  # pyright: ignore[reportArgumentType]  (a stand-in)
+    channel = ChannelApi(heard, Accounts({"default": heard})).routes()  # pyright: ignore  (stand-ins)
     async with running(db, still=True, extra=channel) as city:
         answered = 200
         for _ in range(NOBODY.burst + 1):

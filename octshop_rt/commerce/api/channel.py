@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from octshop_rt.commerce.payment.inbox import Inbox
 from octshop_rt.commerce.payment.model import NoChannelAccount, NoticeNotOurs, NoticeRefused
+from octshop_rt.commerce.payment.settle import Accounts
 from octshop_rt.core.auth.model import PUBLIC, Anonymous
 from octshop_rt.core.http.routes import Call, Limit, Route
 
@@ -21,8 +24,9 @@ def notice_path(account_id: str) -> str:
 class ChannelApi:
     """One route per channel."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, accounts: Accounts) -> None:
         self._inbox = inbox
+        self._accounts = accounts
 
     def routes(self) -> list[Route]:
         """The table."""
@@ -38,8 +42,12 @@ class ChannelApi:
                 summary="A notice from WeChat Pay: answered 204 only once it is stored and applied",
                 max_body=MOST_NOTICE_BYTES,
                 limit=NOTICES,
+                admits=self._known,
             )
         ]
+
+    def _known(self, path: Mapping[str, str]) -> None:
+        self._accounts.of(path["account_id"])
 
     async def _notified(self, call: Call[Anonymous], body: bytes) -> None:
         await self._inbox.take(call.path["account_id"], call.raw.headers, body)

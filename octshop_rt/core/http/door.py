@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final
 
@@ -24,14 +23,14 @@ from octshop_rt.core.auth.sessions import Sessions
 from octshop_rt.core.codec import Codec
 from octshop_rt.core.errors import BadInput, Forbidden, NotFound, RateLimited
 from octshop_rt.core.http.edge import IP, LANG, REQUEST_ID
+from octshop_rt.core.http.load import read
 from octshop_rt.core.http.media import JSON, MSGPACK, Form, answer_form, body_form
 from octshop_rt.core.http.origin import Origins
-from octshop_rt.core.http.refusals import NotAcceptable, TooLarge, TooSlow, UnsupportedMedia
+from octshop_rt.core.http.refusals import NotAcceptable, UnsupportedMedia
 from octshop_rt.core.http.routes import FOLDERS, PATH_VALUE, Call, Raw, Route
 from octshop_rt.core.ratelimit import Limiter, Quota
 from octshop_rt.core.tasks import TaskRegistry
 
-BODY_SECONDS: Final = 15
 CSRF_HEADER: Final = "X-CSRF-Token"
 COOKIES: dict[Audience, str] = {
     Audience.BUYER: "oct_buyer",
@@ -119,6 +118,8 @@ class Door:
             request_id=request[REQUEST_ID],
             token=token,
         )
+        if route.admits is not None:
+            route.admits(call.path)
         given = () if route.body is None else (await self._body(request),)
         work = route.handler(call, *given)
         if route.mutating:  # a disconnect must not cancel what may be committing
@@ -232,7 +233,7 @@ class Door:
                 raise UnsupportedMedia(takes=f"{JSON}, {MSGPACK}")
         elif route.takes and content_type.partition(";")[0].strip().lower() not in route.takes:
             raise UnsupportedMedia(takes=", ".join(route.takes))
-        data = await _read(request, route.max_body)
+        data = await read(request, route.max_body)
         if self._codec is None:
             return data
         return self._codec.from_msgpack(data) if form == "msgpack" else self._codec.from_json(data)
@@ -267,22 +268,6 @@ class Door:
 
 async def _finish(work: Awaitable[object]) -> object:
     return await work
-
-
-async def _read(request: web.Request, most: int) -> bytes:
-    """The body, no longer than `most` and no slower than 15 s. Otherwise the connection is of no more use."""
-    if request.content_length is not None and request.content_length > most:
-        raise TooLarge(limit=most)
-    data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                data += chunk
-                if len(data) > most:
-                    raise TooLarge(limit=most)
-    except TimeoutError:
-        raise TooSlow from None
-    return bytes(data)
 
 
 def _list_fields(query: type[msgspec.Struct] | None) -> frozenset[str]:

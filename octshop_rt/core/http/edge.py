@@ -10,8 +10,9 @@ from aiohttp import hdrs, web
 
 from octshop_rt.core.auth.model import ForeignOrigin
 from octshop_rt.core.clock import monotonic_ms
-from octshop_rt.core.errors import Busy, DomainError, Lang
+from octshop_rt.core.errors import DomainError, Lang
 from octshop_rt.core.http import problem
+from octshop_rt.core.http.load import PLACE, Load, Place
 from octshop_rt.core.http.media import answer_form, language
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.http.refusals import Internal
@@ -28,9 +29,9 @@ IP: Final = web.RequestKey("ip", str)
 LANG: Final[web.RequestKey[Lang]] = web.RequestKey("lang", str)  # pyright: ignore[reportAssignmentType] # a Literal is no class
 STARTED: Final = web.RequestKey("started", int)
 
-MOST_IN_FLIGHT: Final = 1_000
 SLOW_MS: Final = 500
-_BUSY_AFTER_MS: Final = 1_000
+# How the operator looks at a server that has too much to do.
+OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PATCH", *MUTATING})
 
 # An API answer is never a page: nothing it holds may run, be framed or be kept by a cache.
@@ -59,14 +60,13 @@ class Edge:
         address: ClientAddress,
         secure: bool,
         metrics: HttpMetrics,
-        most_in_flight: int = MOST_IN_FLIGHT,
+        load: Load | None = None,
     ) -> None:
         self._ids = ids
         self._origins = origins
         self._address = address
         self._metrics = metrics
-        self._most_in_flight = most_in_flight
-        self._in_flight = 0
+        self.load = load or Load()
         self._headers = dict(HEADERS)
         if secure:
             self._headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
@@ -90,13 +90,12 @@ class Edge:
         request[LANG] = language(wish, request.headers.get("Accept-Language", ""))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
-        socket = hdrs.UPGRADE in request.headers
-        self._in_flight += 0 if socket else 1
+        place = request[PLACE] = Place(self.load, request[IP])
         try:
             answer = await self._guarded(request, handler)
         finally:
-            self._in_flight -= 0 if socket else 1
-        if not socket:
+            place.leave()
+        if not _is_socket(answer):  # a socket's time is the connection's life
             self._note(request, answer)
         return answer
 
@@ -108,11 +107,13 @@ class Edge:
         answer.headers.popall(hdrs.SERVER, None)
         if REQUEST_ID in request:
             answer.headers["X-Request-Id"] = request[REQUEST_ID]
+        if PLACE in request:  # a socket or a long answer is no work any more: it has limits of its own
+            request[PLACE].leave()
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if self._in_flight > self._most_in_flight:
-                raise Busy(after_ms=_BUSY_AFTER_MS)
+            if route_of(request) not in OPERATIONS:
+                request[PLACE].enter()
             if request.method == "OPTIONS" and self._origins.of(request) == "listed":
                 return web.Response(status=204)
             if request.method in MUTATING and not self._origins.may(request):
@@ -122,9 +123,14 @@ class Edge:
             return self._refuse(request, refusal)
         except web.HTTPException as answer:
             return self._plain(request, answer)
-        except (ConnectionError, web.RequestPayloadError):
-            raise  # the client is gone: there is nobody to answer
-        except Exception:
+        except web.RequestPayloadError:
+            answer = self._plain(request, web.HTTPBadRequest())
+            answer.force_close()  # what follows cannot be told from the body
+            return answer
+        except Exception as fault:
+            if isinstance(fault, ConnectionError) and over(request):
+                log.info("client left", method=_method(request), route=route_of(request))
+                raise
             log.exception("unexpected", error_id=request[REQUEST_ID], method=request.method, route=route_of(request))
             return self._refuse(request, Internal(error_id=request[REQUEST_ID]))
 
@@ -160,6 +166,15 @@ class Edge:
         # Reads that went well are counted, not told: their lines would cost more than the reads.
         if request.method in MUTATING or answer.status >= 400 or spent_ms >= SLOW_MS:
             log.info("http", method=_method(request), route=route, status=answer.status, ms=spent_ms)
+
+
+def over(request: web.BaseRequest) -> bool:
+    """Whether there is nobody to answer any more, or an answer has begun already."""
+    return request.transport is None or request.transport.is_closing() or request.writer.output_size > 0
+
+
+def _is_socket(answer: web.StreamResponse) -> bool:
+    return isinstance(answer, web.WebSocketResponse) and answer.prepared
 
 
 def route_of(request: web.Request) -> str:

@@ -76,18 +76,19 @@ class ClientAddress:
     def of(self, request: web.BaseRequest) -> str:
         """Walk X-Forwarded-For from the right through proxies of ours; the first other address is the client."""
         address = request.remote or ""
-        if not self._trusted(address):
+        if not self.trusts(address):
             return address
         told = [part.strip() for part in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
         for teller in reversed([part for part in told if part]):
             if _parse(teller) is None:
                 return address
             address = teller
-            if not self._trusted(address):
+            if not self.trusts(address):
                 break
         return address
 
-    def _trusted(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether it is a proxy of ours."""
         parsed = _parse(address)
         return parsed is not None and any(parsed in proxy for proxy in self._proxies)
 

@@ -97,6 +97,7 @@ class Route:
     """One route below `/api/v1`. `body=bytes` gives the handler the undecoded body; `answer=Raw` sends one.
 
     `max_body` bounds what is read at all; `takes` are the content types a `bytes` route accepts (empty: any).
+    `admits` is asked about the path before a byte of the body is awaited; what it raises is the answer.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Route:
         max_body: int = BODY_LIMIT,
         takes: Sequence[str] = (),
         limit: Limit | None = None,
+        admits: Callable[[Mapping[str, str]], object] | None = None,
     ) -> None:
         self.method: Method = method
         self.path = path
@@ -129,6 +131,7 @@ class Route:
         self.max_body = max_body
         self.takes = tuple(takes)
         self.limit = limit
+        self.admits = admits
 
     def __repr__(self) -> str:
         return f"{self.method} {self.path}"

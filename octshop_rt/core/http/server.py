@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from octshop_rt.core.errors import DomainError
 from octshop_rt.core.http import openapi, papers
 from octshop_rt.core.http.door import Doors
 from octshop_rt.core.http.edge import LANG, Edge
+from octshop_rt.core.http.load import Load
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.http.pages import Pages, page_policy
 from octshop_rt.core.http.routes import API, Route, check
@@ -28,12 +30,13 @@ from octshop_rt.core.tasks import TaskRegistry
 VERSION: Final = "1"
 ORIGINS: Final = web.AppKey("origins", Origins)
 ADDRESS: Final = web.AppKey("address", ClientAddress)
+LOAD: Final = web.AppKey("load", Load)
 
 KEEPALIVE_SECONDS: Final = 30  # also the time a client has to finish its headers
 HEADER_LINE: Final = 8_190
 MOST_HEADERS: Final = 64
 LINGER_SECONDS: Final = 2
-SHUTDOWN_SECONDS: Final = 20
+SHUTDOWN_SECONDS: Final = 2  # aiohttp waits so long twice; a mutation goes on without its connection
 _LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 
 
@@ -62,7 +65,10 @@ def build_app(
     app = web.Application(client_max_size=0)
     app[ORIGINS] = origins
     app[ADDRESS] = address
-    Edge(ids=ids, origins=origins, address=address, secure=secure, metrics=HttpMetrics(metrics)).install(app)
+    edge = Edge(ids=ids, origins=origins, address=address, secure=secure, metrics=HttpMetrics(metrics))
+    edge.install(app)
+    app[LOAD] = edge.load
+    app.on_shutdown.append(_give_up_reading)
     doors = doors or Doors(sessions=sessions, limiter=limiter, tasks=tasks, origins=origins, secure=secure)
     for route in routes:
         app.router.add_route(route.method, API + route.path, doors.door(route).__call__)
@@ -87,7 +93,12 @@ def runner(app: web.Application) -> web.AppRunner:
         lingering_time=LINGER_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
         handler_cancellation=False,
+        address=app[ADDRESS],
     )
+
+
+async def _give_up_reading(app: web.Application) -> None:
+    app[LOAD].close()
 
 
 def _mount_papers(app: web.Application, routes: Sequence[Route], *, secure: bool) -> None:
@@ -117,10 +128,18 @@ def _mount_operations(app: web.Application, metrics: Metrics, ready: Callable[[]
     async def healthz(_request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "alive"})
 
+    looking: list[asyncio.Task[None]] = []
+
+    async def look(ready: Callable[[], Awaitable[None]]) -> None:
+        await ready()
+
     async def readyz(_request: web.Request) -> web.StreamResponse:
         try:
             if ready is not None:
-                await ready()
+                # Everybody may ask, so all who ask meanwhile are told by one look.
+                if not looking or looking[0].done():
+                    looking[:] = [asyncio.get_running_loop().create_task(look(ready))]
+                await asyncio.shield(looking[0])
         except DomainError as refusal:
             return web.json_response({"status": "not ready", "code": refusal.code}, status=503)
         return web.json_response({"status": "ready"})
