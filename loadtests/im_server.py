@@ -1,11 +1,13 @@
 """The server side of the chat bench, a process of its own: a full chat node, or a bare aiohttp echo as the ceiling.
 
-Run by im_send.py: `python -m loadtests.im_server chat|echo URI PREFIX`; prints its port.
+Run by im_send.py and im_nodes.py: `python -m loadtests.im_server chat|echo URI PREFIX [NODE REDIS_URL]`; prints its
+port, and when it is told to stop a line of JSON with what it counted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,12 @@ from aiohttp import web
 from octshop_rt.core.auth.model import Audience, Person
 from octshop_rt.core.auth.sessions import Sessions
 from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.bus_redis import RedisBus
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.redis import RedisClients
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.model import Party, ShopFacts
@@ -63,15 +67,18 @@ async def echo(request: web.Request) -> web.StreamResponse:
     return ws
 
 
-async def main(mode: str, uri: str, prefix: str) -> None:
+async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str = "") -> None:
     app = web.Application()
     clock = Clock()
     db = Database.connect(MongoSettings(uri=uri, prefix=prefix))
-    bus, ids, town = LocalBus(), Ids(clock), Town()
+    bus = RedisBus(RedisClients(redis), prefix=f"{prefix}:") if redis else LocalBus()
+    if isinstance(bus, RedisBus):
+        await bus.start()
+    ids, town = Ids(clock), Town()
     sessions = Sessions(db=db, bus=bus, clock=clock, ids=ids, people=town, resume_key=KEY)
     im = ImServer(
         db=db, clock=clock, ids=ids, bus=bus, tasks=TaskRegistry(), sessions=sessions, directory=town,
-        may_watch=town.may_watch, origins=Origins("http://bench"), address=ClientAddress(()), node="bench",
+        may_watch=town.may_watch, origins=Origins("http://bench"), address=ClientAddress(()), node=node,
         policy=POLICY,
     )  # fmt: skip
     app.router.add_get("/im", im.handle if mode == "chat" else echo)
@@ -84,10 +91,14 @@ async def main(mode: str, uri: str, prefix: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
+    counted = {"clashes": im.conversations.appender.clashes, "caught": im.conversations.net.caught}
+    print(json.dumps(counted), flush=True)
     await im.stop()
     await runner.cleanup()
+    if isinstance(bus, RedisBus):
+        await bus.stop()
     await db.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3]))
+    uvloop.run(main(*sys.argv[1:]))

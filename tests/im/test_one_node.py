@@ -68,6 +68,20 @@ async def test_the_sender_gets_sent_and_its_other_devices_get_the_entry(node: No
     await asyncio.gather(one.close(), two.close())
 
 
+async def test_a_crowd_of_repeated_messages_gets_its_old_numbers(node: Node, db: Database):  # req I4, acceptance 2
+    buyer = await enter(node, "buyer-1")
+    c = await buyer.open("S1")
+    names = [client_id() for _ in range(60)]
+    first = await asyncio.gather(*(buyer.say(c, m, m) for m in names))
+    fresh = [client_id() for _ in range(5)]
+    again = await asyncio.gather(*(buyer.say(c, m, m) for m in [*names[:30], *fresh, *names[30:]]))
+    repeated = [*again[:30], *again[35:]]
+    assert [(one["s"], one["dup"]) for one in repeated] == [(one["s"], True) for one in first]
+    assert [one["s"] for one in again[30:35]] == [61, 62, 63, 64, 65]
+    assert await store.tail(db, c) == 65
+    await buyer.close()
+
+
 async def test_the_same_client_id_never_makes_two(node: Node, db: Database):
     buyer = await enter(node, "buyer-1")
     c = await buyer.open("S1")

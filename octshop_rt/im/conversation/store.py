@@ -97,6 +97,12 @@ async def by_client_id(db: Database, c: str, f: str, m: str) -> Entry | None:
     return await ENTRIES.one(db, {"c": c, "f": f, "m": m})
 
 
+async def by_client_ids(db: Database, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], Entry]:
+    """Those of the (conversation, sender, client id) that are stored; one seek each, in one question."""
+    found = await ENTRIES.many(db, {"$or": [{"c": c, "f": f, "m": m} for c, f, m in keys]})
+    return {(entry.c, entry.f, entry.m): entry for entry in found}
+
+
 async def page(db: Database, c: str, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:
     """Entries first…last, at most `limit`, from the new or the old end; always ascending."""
     rows = await ENTRIES.many(

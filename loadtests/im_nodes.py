@@ -1,0 +1,186 @@
+"""Two chat nodes on one log: pairs that talk across nodes, and one busy conversation with fifty writers.
+
+Nodes, load, mongod and Redis are processes of their own on one machine. Latency is open-loop, from the intended moment
+of sending. Afterwards every ack is looked for in the log and fsck runs over it.
+
+Run: `python loadtests/im_nodes.py [--pairs 200] [--writers 50] [--seconds 4]`, with OCTSHOP_TEST_MONGO_URI set or on a
+private mongod.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from loadtests.im_send import TEXT, Device, audit, buyer, closed_loop, device, open_loop
+from loadtests.im_server import KEY, Town
+from loadtests.report import Figure, at_least, at_most, measure, percentile
+from octshop_rt.core import mongo
+from octshop_rt.core.auth.model import Grant, Right, Staff
+from octshop_rt.core.auth.sessions import Sessions
+from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.settings import MongoSettings
+from octshop_rt.embedded.redisd import EmbeddedRedis
+
+PREFIX = "bench_nodes"
+Pair = tuple[Device, Device, str]
+
+
+@asynccontextmanager
+async def nodes(uri: str, redis: str, count: int) -> AsyncGenerator[tuple[list[int], dict[str, int]]]:
+    """Ports of `count` nodes; what they counted stands in the dict after the block."""
+    running: list[asyncio.subprocess.Process] = []
+    ports: list[int] = []
+    counted: dict[str, int] = {}
+    for number in range(count):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "loadtests.im_server", "chat", uri, PREFIX, f"node{number}", redis,
+            cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        running.append(process)
+        assert process.stdout is not None
+        while not (line := await asyncio.wait_for(process.stdout.readline(), 30)).strip().isdigit():
+            assert line, "a node did not start"
+        ports.append(int(line))
+    try:
+        yield ports, counted
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            told, _ = await asyncio.wait_for(process.communicate(), 30)
+            for line in told.splitlines():
+                if line.startswith(b"{"):
+                    for name, value in json.loads(line).items():
+                        counted[name] = counted.get(name, 0) + value
+
+
+def agent(number: int, shop: int) -> Staff:
+    grant = Grant(merchant_id="M1", shop_id=f"S{shop}", role="agent", rights=frozenset({Right.CHAT}))
+    return Staff(session_id=f"NA{number}", person_id=f"A{number}", name="a", device_id="d", grants=(grant,))
+
+
+async def across(ports: list[int], sessions: Sessions, count: int) -> list[Pair]:
+    """Buyer n at the first node and the agent of shop n at the second."""
+    made: list[Pair] = []
+    for n in range(count):
+        one = await device(ports[0], sessions.resume_token(buyer(f"B{n}")), "d")
+        two = await device(ports[-1], sessions.resume_token(agent(n, n)), "d")
+        opened = await one.ask({"t": 17, "i": 1, "op": "open", "a": {"shop_id": f"S{n}"}})
+        made.append((one, two, opened["d"]["c"]))
+    return made
+
+
+async def crowd(ports: list[int], sessions: Sessions, writers: int, shop: int) -> list[tuple[Device, str]]:
+    """One conversation; its buyer and its many agents, spread over the nodes."""
+    one = await device(ports[0], sessions.resume_token(buyer(f"C{shop}")), "d")
+    c = (await one.ask({"t": 17, "i": 1, "op": "open", "a": {"shop_id": f"S{shop}"}}))["d"]["c"]
+    tokens = [sessions.resume_token(agent(shop * 1_000 + n, shop)) for n in range(1, writers)]
+    agents = [await device(ports[n % len(ports)], token, "d") for n, token in enumerate(tokens, 1)]
+    return [(one, c), *((other, c) for other in agents)]
+
+
+async def busy(made: list[tuple[Device, str]], seconds: float) -> tuple[float, list[float]]:
+    """Every writer says the next line when the last is acked; sends a second, and milliseconds to each ack."""
+    until, waits = time.perf_counter() + seconds, []
+
+    async def write(one: Device, c: str) -> None:
+        while time.perf_counter() < until:
+            m = secrets.token_hex(8)
+            acked = one.events[m] = asyncio.Event()
+            began = time.perf_counter()
+            one.link.send({"t": 5, "i": 7, "c": c, "m": m, "k": "text", "b": {"text": TEXT}})
+            await acked.wait()
+            waits.append((time.perf_counter() - began) * 1000)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(write(one, c) for one, c in made))
+    return len(waits) / (time.perf_counter() - began), waits
+
+
+async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
+    clock = Clock()
+    db = Database.connect(MongoSettings(uri=uri, prefix=PREFIX))
+    await db.drop()
+    await db.create_indexes(mongo.declared)
+    sessions = Sessions(db=db, bus=LocalBus(), clock=clock, ids=Ids(clock), people=Town(), resume_key=KEY)
+    figures: list[Figure] = []
+    looked = 0
+    with tempfile.TemporaryDirectory(prefix="octshop-bench-") as place:
+        redis = EmbeddedRedis(Path(place))
+        url = await redis.start()
+        try:
+            for count in (1, 2):
+                figures += await crowded(uri, url, count, sessions, chosen)
+            made, more = await paired(uri, url, sessions, chosen)
+            figures += more
+            looked = await audit(db, made)
+        finally:
+            await redis.stop()
+    figures.append(Figure("acks found in the log, fsck clean", looked, "", "all", ok=True))
+    sessions.close()
+    await db.drop()
+    await db.close()
+    return figures
+
+
+async def crowded(uri: str, redis: str, count: int, sessions: Sessions, chosen: Any) -> list[Figure]:
+    async with nodes(uri, redis, count) as (ports, counted):
+        made = await crowd(ports, sessions, chosen.writers, 900 + count)
+        await busy(made, 0.5)
+        rate, waits = await busy(made, chosen.seconds)
+        for one, _ in made:
+            one.link.close()
+    name = f"{chosen.writers} writers in one conversation, {count} node{'s' if count > 1 else ''}"
+    per = counted["clashes"] * 1000 / max(1, len(waits))
+    return [
+        Figure(name, rate, "/s"),
+        Figure(f"{name}: ack p99", percentile(waits, 99), "ms"),
+        Figure(f"{name}: clashes per 1,000", per, ""),
+    ]
+
+
+async def paired(uri: str, redis: str, sessions: Sessions, chosen: Any) -> tuple[list[Pair], list[Figure]]:
+    async with nodes(uri, redis, 2) as (ports, counted):
+        made = await across(ports, sessions, chosen.pairs)
+        await closed_loop(made, 1)
+        rate = await closed_loop(made, chosen.seconds)
+        waits = await open_loop(made, 1_000, chosen.seconds)
+        sent = sum(len(one.acked) + len(two.acked) for one, two, _ in made)
+        for one, two, _ in made:
+            one.link.close()
+            two.link.close()
+    return made, [
+        at_least(f"durable sends over {chosen.pairs} pairs, two nodes, closed loop", rate, "/s", 4_000),
+        at_most("send to receive across nodes at 1,000/s, p50", percentile(waits, 50), "ms", 15),
+        at_most("send to receive across nodes at 1,000/s, p99", percentile(waits, 99), "ms", 50),
+        Figure("clashes per 1,000 sends", counted["clashes"] * 1000 / max(1, sent), ""),
+        Figure("entries only the net found", counted["caught"], ""),
+    ]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pairs", type=int, default=200)
+    arguments.add_argument("--writers", type=int, default=50)
+    arguments.add_argument("--seconds", type=float, default=4)
+    chosen = arguments.parse_args()
+    measure("im_nodes", lambda uri: run(uri, chosen))
+
+
+if __name__ == "__main__":
+    main()
