@@ -330,7 +330,7 @@ class Appender:
 
     async def _said_before(self, owners: Sequence[tuple[_Lane, _Pending]]) -> None:
         """The first of these is stored already. Whoever repeats one message after a cut repeats others: all are looked
-        for in one question, instead of each stopping a write of its own (50 writers who repeat: 40/s before, 800/s now).
+        for in one question, instead of each stopping a write of its own (50 who repeat: 40/s before, 800/s now).
         """
         drafts = [pending.draft for _, pending in owners]
         try:
