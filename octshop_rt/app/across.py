@@ -7,25 +7,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from octshop_rt.commerce.ledger.checks import booked, booked_fen
+from octshop_rt.commerce.ledger import postings
+from octshop_rt.commerce.ledger.checks import booked, booked_as
 from octshop_rt.commerce.ledger.model import PostingKind
-from octshop_rt.commerce.order.checks import PaidForUse, paid_for_use
-from octshop_rt.core import outbox
+from octshop_rt.commerce.order.checks import PaidForUse, paid_for_use, sold
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
-from octshop_rt.verify.checks import counted, redeemed, was_redeemed
+from octshop_rt.core.outbox import under_way
+from octshop_rt.verify.checks import counted, issued, redeemed, was_redeemed
 
 
 async def write_offs_are_booked(db: Database) -> AsyncIterator[Finding]:
     """F44: each redemption has moved its share from unredeemed to the shop, and each such posting its redemption."""
-    async for redemption_id, amount_fen in redeemed(db):
+    async for redemption_id, shop_id, amount_fen in redeemed(db):
         if amount_fen == 0:
             continue
-        moved_fen = await booked_fen(db, f"writeoff:{redemption_id}")
-        if moved_fen == amount_fen or await _under_way(db, "VoucherUsed", "redemption_id", redemption_id):
+        posting = postings.voucher_used(redemption_id=redemption_id, shop_id=shop_id, amount_fen=amount_fen, at=0)
+        found = await booked_as(db, posting)
+        if not found or await under_way(db, "VoucherUsed", "redemption_id", redemption_id):
             continue
-        found = "not in the books" if moved_fen is None else str(moved_fen)
-        yield Finding(check="F44", object_id=redemption_id, expected=f"{amount_fen} booked", found=found)
+        expected = f"{amount_fen} booked for {shop_id}"
+        yield Finding(check="F44", object_id=redemption_id, expected=expected, found=found)
     async for ref in booked(db, PostingKind.WRITE_OFF):
         if not await was_redeemed(db, ref.partition(":")[2]):
             yield Finding(check="F44", object_id=ref, expected="a redemption", found="none")
@@ -36,12 +38,22 @@ async def paid_orders_have_their_vouchers(db: Database) -> AsyncIterator[Finding
     async for line in paid_for_use(db):
         have = await counted(db, line.order_id, line.line_id)
         if (have.uses_total, have.paid_fen) != (line.uses_total, line.paid_fen):
-            if not await _under_way(db, "OrderPaid", "order_id", line.order_id):
+            if not await under_way(db, "OrderPaid", "order_id", line.order_id):
                 yield _finding(
                     line, f"{line.uses_total} uses for {line.paid_fen}", f"{have.uses_total} for {have.paid_fen}"
                 )
-        elif have.uses_used != line.uses_done and not await _under_way(db, "VoucherUsed", "order_id", line.order_id):
+        elif have.uses_used != line.uses_done and not await under_way(db, "VoucherUsed", "order_id", line.order_id):
             yield _finding(line, f"{have.uses_used} uses done", str(line.uses_done))
+
+
+async def vouchers_were_sold(db: Database) -> AsyncIterator[Finding]:
+    """F54: each voucher comes from a line of a paid order, of the same shop, and belongs to whoever bought it."""
+    async for one in issued(db):
+        sale = await sold(db, one.order_id, one.line_id)
+        if sale is None or (sale.buyer_id, sale.shop_id) != (one.buyer_id, one.shop_id):
+            expected = f"line {one.line_id} of order {one.order_id} paid, by {one.buyer_id} at {one.shop_id}"
+            found = "no such sale" if sale is None else f"by {sale.buyer_id} at {sale.shop_id}"
+            yield Finding(check="F54", object_id=one.voucher_id, expected=expected, found=found)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -51,13 +63,9 @@ CHECKS: tuple[Check, ...] = (
         text="paid in-store orders have their vouchers, and count the same uses",
         run=paid_orders_have_their_vouchers,
     ),
+    Check(id="F54", text="every voucher was sold to its holder by a paid order of its shop", run=vouchers_were_sold),
 )
 
 
 def _finding(line: PaidForUse, expected: str, found: str) -> Finding:
     return Finding(check="F53", object_id=line.line_id, expected=expected, found=found)
-
-
-async def _under_way(db: Database, kind: str, field: str, value: str) -> bool:
-    waiting = {"state": {"$in": ["waiting", "parked"]}, "type": kind, f"body.{field}": value}
-    return await outbox.ROWS.one(db, waiting) is not None

@@ -109,6 +109,18 @@ async def take(
     return sorted(await ROWS.many(db, held, hint=BY_ID), key=lambda row: row.due_at)
 
 
+async def under_way(at: Place, kind: str, field: str, value: str) -> bool:
+    """Whether an event of `kind` that says `value` in `field` has not had all its effects yet. For checks."""
+    waiting = {"state": {"$in": ["waiting", "parked"]}, "type": kind, f"body.{field}": value}
+    return await ROWS.one(at, waiting) is not None
+
+
+async def asked_under(at: Place, prefix: str) -> bool:
+    """Whether an event whose id was given and begins so is still to have its effects. For checks."""
+    born = {"$gte": prefix, "$lt": prefix + "\uffff"}
+    return bool(await ROWS.many(at, {"_id": born, "state": {"$in": ["waiting", "parked"]}}, limit=1, hint=BY_ID))
+
+
 async def mark_done(at: Place, rows: list[OutboxRow], subscription: str, *, finished: bool, now: Millis) -> bool:
     """Record that `subscription` has had its effect on all `rows`; the first write of the effect's transaction.
 

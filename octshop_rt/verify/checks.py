@@ -34,6 +34,8 @@ async def uses_are_counted(db: Database) -> AsyncIterator[Finding]:
             yield _finding("F50", voucher.id, f"all of {voucher.paid_fen} taken", str(voucher.taken_fen))
         if voucher.state is VoucherState.USED and voucher.uses_left:
             yield _finding("F50", voucher.id, "nothing left when used", f"{voucher.uses_left} left")
+        if voucher.state is VoucherState.EXPIRED and voucher.changed_at < voucher.valid_until:
+            yield _finding("F50", voucher.id, f"usable until {voucher.valid_until}", f"ended {voucher.changed_at}")
         if not token.check_digit_fits(voucher.typed_code):
             yield _finding("F50", voucher.id, "a typed code with its check digit", "another digit")
 
@@ -64,10 +66,26 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def redeemed(db: Database) -> AsyncIterator[tuple[str, Fen]]:
-    """Every redemption and what it was worth. For the checks of what follows from it."""
+async def redeemed(db: Database) -> AsyncIterator[tuple[str, str, Fen]]:
+    """Every redemption, its shop, and what it was worth. For the checks of what follows from it."""
     async for redemption in store.all_redemptions(db):
-        yield redemption.id, redemption.amount_fen
+        yield redemption.id, redemption.shop_id, redemption.amount_fen
+
+
+class Issued(Struct, frozen=True):
+    """What a voucher says of the sale it came from."""
+
+    voucher_id: str
+    order_id: str
+    line_id: str
+    buyer_id: str
+    shop_id: str
+
+
+async def issued(db: Database) -> AsyncIterator[Issued]:
+    """Every voucher. For the checks of vouchers against orders."""
+    async for one in store.all_vouchers(db):
+        yield Issued(one.id, one.order_id, one.line_id, one.buyer_id, one.shop_id)
 
 
 async def was_redeemed(db: Database, redemption_id: str) -> bool:

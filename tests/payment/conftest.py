@@ -17,6 +17,7 @@ from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.ledger import checks as ledger_checks
 from octshop_rt.commerce.ledger.service import Ledger
 from octshop_rt.commerce.payment import checks as payment_checks
+from octshop_rt.commerce.payment import checks_books as payment_books
 from octshop_rt.commerce.payment import store
 from octshop_rt.commerce.payment.cashier import Cashier
 from octshop_rt.commerce.payment.channels.wechat import WechatChannel
@@ -191,7 +192,7 @@ class House:
 
     async def sound(self) -> None:
         """fsck is clean."""
-        every = (*payment_checks.CHECKS, *bill_checks.CHECKS, *ledger_checks.CHECKS)
+        every = (*payment_checks.CHECKS, *payment_books.CHECKS, *bill_checks.CHECKS, *ledger_checks.CHECKS)
         report = await fsck.examine(self.db, every)
         assert report.findings == ()
 

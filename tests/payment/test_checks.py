@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.bill import store as bill_store
-from octshop_rt.commerce.payment import checks, store
-from octshop_rt.core import fsck
+from octshop_rt.commerce.ledger import store as books
+from octshop_rt.commerce.ledger.model import Journal
+from octshop_rt.commerce.payment import checks, checks_books, store
+from octshop_rt.commerce.payment.model import Fact
+from octshop_rt.core import fsck, outbox
 from octshop_rt.core.clock import Clock
 from octshop_rt.events import RefundDue
 from tests.payment.conftest import House
@@ -72,6 +77,71 @@ async def bill_forgot(house: House) -> None:
     await bill_store.BILLS.update(house.db, {}, {"$set": {"state": "open"}})
 
 
+async def bill_returned_without_a_refund(house: House) -> None:
+    await bill_store.BILLS.update(house.db, {}, {"$set": {"state": "returned"}})
+
+
+async def bill_of_another_sum(house: House) -> None:
+    await bill_store.BILLS.update(house.db, {}, {"$set": {"amount_fen": 499}})
+
+
+async def bill_of_another_shop(house: House) -> None:
+    await bill_store.BILLS.update(house.db, {}, {"$set": {"shop_id": "S9"}})
+
+
+async def bills_gone(house: House) -> None:
+    await bill_store.BILLS.delete(house.db, {})
+
+
+async def bill_reversed_and_kept(house: House) -> None:
+    await bill_store.BILLS.update(house.db, {}, {"$set": {"unwanted_at": 1}})
+
+
+async def marks_gone(house: House) -> None:
+    await store.SUBJECTS.delete(house.db, {})
+
+
+async def mark_of_another(house: House) -> None:
+    await store.SUBJECTS.update(house.db, {"_id": "order:O1"}, {"$set": {"payment_id": "Y9"}})
+
+
+async def paid_twice(house: House) -> None:
+    """As nothing else of it would betray: another payment, attempt, fact and posting for the same order."""
+    (first,) = await store.PAYMENTS.many(house.db, {"parts.subject": "order:O1", "state": "paid"})
+    (attempt,) = await store.ATTEMPTS.many(house.db, {"payment_id": first.id})
+    await store.PAYMENTS.insert(house.db, structs.replace(first, id="Y2", paid_attempt_id="A2"))
+    again = structs.replace(attempt, id="A2", payment_id="Y2", transaction_id="420002")
+    await store.ATTEMPTS.insert(house.db, again)
+    fact = Fact(id=f"wechat:{again.account_id}:420002:payment", attempt_id="A2", learned_at=1, source="query")
+    await store.FACTS.insert(house.db, fact)
+    journal = await books.by_ref(house.db, f"payment:{attempt.id}")
+    assert journal is not None
+    await books.JOURNALS.insert(house.db, structs.replace(journal, id="J2", ref="payment:A2"))
+
+
+async def nobody_asks(house: House) -> None:
+    await house.charge(700)
+    await house.sound()
+    await outbox.ROWS.delete(house.db, {"state": "waiting", "type": {"$in": ["PaymentDoubt", "PaymentExpired"]}})
+
+
+async def booked(house: House, kind: str) -> list[Journal]:
+    return [one for one in await books.JOURNALS.many(house.db, {}) if one.kind == kind]
+
+
+async def credited_to_another_shop(house: House) -> None:
+    journals = await booked(house, "payment")
+    one = next(row for row in journals if any(entry.account.startswith("shop_pending:S1") for entry in row.entries))
+    moved = tuple(structs.replace(entry, account=entry.account.replace(":S1:", ":S9:")) for entry in one.entries)
+    await books.JOURNALS.update(house.db, {"_id": one.id}, {"$set": {"entries": msgspec.to_builtins(moved)}})
+
+
+async def refund_taken_from_another_shop(house: House) -> None:
+    (one,) = await booked(house, "refund_asked")
+    moved = tuple(structs.replace(entry, account=entry.account.replace(":S1:", ":S9:")) for entry in one.entries)
+    await books.JOURNALS.update(house.db, {"_id": one.id}, {"$set": {"entries": msgspec.to_builtins(moved)}})
+
+
 @pytest.mark.parametrize(
     ("plant", "found"),
     [
@@ -86,6 +156,17 @@ async def bill_forgot(house: House) -> None:
         (paid_by_nobody, "F33"),
         (closed_over_an_open_attempt, "F34"),
         (bill_forgot, "F35"),
+        (bill_returned_without_a_refund, "F35"),
+        (bill_of_another_sum, "F35"),
+        (bill_of_another_shop, "F35"),
+        (bills_gone, "F35"),
+        (bill_reversed_and_kept, "F35"),
+        (marks_gone, "F36"),
+        (mark_of_another, "F36"),
+        (paid_twice, "F36"),
+        (nobody_asks, "F37"),
+        (credited_to_another_shop, "F44"),
+        (refund_taken_from_another_shop, "F44"),
     ],
 )
 async def test_what_was_planted_is_found(house: House, plant: Plant, found: str) -> None:  # req 14
@@ -98,7 +179,7 @@ async def test_what_was_planted_is_found(house: House, plant: Plant, found: str)
     await house.tick(8_000)
     await house.sound()
     await plant(house)
-    report = await fsck.examine(house.db, (*checks.CHECKS, *bill_checks.CHECKS))
+    report = await fsck.examine(house.db, (*checks.CHECKS, *checks_books.CHECKS, *bill_checks.CHECKS))
     assert found in {one.check for one in report.findings}
 
 

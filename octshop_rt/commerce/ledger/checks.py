@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from octshop_rt.commerce.ledger import rules, store
-from octshop_rt.commerce.ledger.model import Entry, HoldState, Journal, PostingKind, Side, Unbalanced, account_of
+from octshop_rt.commerce.ledger.model import (
+    AccountKind,
+    Entry,
+    HoldState,
+    Journal,
+    Posting,
+    PostingKind,
+    Unbalanced,
+    account_of,
+)
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.money import Fen, SignedFen
 from octshop_rt.core.mongo import Database
@@ -97,10 +106,15 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def booked_fen(db: Database, ref: str) -> Fen | None:
-    """What the posting `ref` moved, None if it is not in the books. For the checks of what must be booked."""
-    journal = await store.by_ref(db, ref)
-    return None if journal is None else _moved_fen(journal)
+async def booked_as(db: Database, posting: Posting) -> str:
+    """How the books differ from this posting, account by account; "" if they say the same. For the checks of what must
+    be booked. Which number of its own a channel was paid at is not asked: settings may have changed since.
+    """
+    journal = await store.by_ref(db, posting.ref)
+    if journal is None:
+        return "not in the books"
+    there, wanted = _told(journal.entries), _told(posting.entries)
+    return "" if there == wanted else ", ".join(f"{side} {account} {fen}" for account, side, fen in there)
 
 
 async def booked(db: Database, *kinds: PostingKind) -> AsyncIterator[str]:
@@ -110,8 +124,12 @@ async def booked(db: Database, *kinds: PostingKind) -> AsyncIterator[str]:
             yield journal.ref
 
 
-def _moved_fen(journal: Journal) -> Fen:
-    return sum(entry.amount_fen for entry in journal.entries if entry.side is Side.DEBIT)
+def _told(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
+    kind = AccountKind.CHANNEL_CLEARING
+    return [
+        (account.partition("/")[0] if account.startswith(f"{kind}:") else account, side, fen)
+        for account, side, fen in rules.legs(entries)
+    ]
 
 
 def _fault(journal: Journal) -> str:

@@ -10,7 +10,8 @@ from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.model import PaymentState
-from octshop_rt.commerce.payment.checks import is_paid
+from octshop_rt.commerce.payment.checks import Owed, goes_back, is_paid, parts_for
+from octshop_rt.core import outbox
 from octshop_rt.core.clock import HOUR, MINUTE, Clock
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.money import Fen
@@ -85,6 +86,25 @@ async def payment_behind(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F14p", object_id=order.id, expected=f"{order.payment_id} paid", found="it is not")
 
 
+async def payments_have_orders(db: Database) -> AsyncIterator[Finding]:
+    """F14p, the other way: what was paid for an order made it paid, or goes back."""
+    async for part in parts_for(db, rules.subject_of("")):
+        if await _serves(db, part) or await outbox.under_way(db, "PaymentSucceeded", "payment_id", part.payment_id):
+            continue
+        # Whatever was under way has ended by now, and left what is looked for.
+        if await _serves(db, part) or await goes_back(db, part.payment_id, part.subject, part.amount_fen):
+            continue
+        expected = f"{part.subject} paid by it, or {part.amount_fen} back"
+        yield Finding(check="F14p", object_id=part.payment_id, expected=expected, found="neither")
+
+
+async def _serves(db: Database, part: Owed) -> bool:
+    order = await store.one(db, rules.order_of(part.subject) or "")
+    if order is None:
+        return False
+    return not part.paid or (order.payment_id, order.payable_fen) == (part.payment_id, part.amount_fen)
+
+
 async def stock(db: Database) -> AsyncIterator[Finding]:
     """Stock follows an order's end by event: ends of the last minute may still be on their way."""
     lately = Clock().now() - FOLLOWS_WITHIN_MS
@@ -107,6 +127,21 @@ async def stock(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F21", object_id=row.id, expected=f"{sold.get(row.id, 0)} sold", found=str(row.sold))
     for (sku_id, order_id), pieces in reserved.items():
         yield Finding(check="F21", object_id=sku_id, expected=f"{pieces} reserved for {order_id}", found="0")
+
+
+class Sold(Struct, frozen=True):
+    """A line of a paid order: to whom, and where it may be used."""
+
+    buyer_id: str
+    shop_id: str
+
+
+async def sold(db: Database, order_id: str, line_id: str) -> Sold | None:
+    """Whether this line was sold. For the checks of vouchers against orders."""
+    order = await store.one(db, order_id)
+    if order is None or order.payment_state is not PaymentState.PAID or order.fulfilment is not Fulfilment.IN_STORE:
+        return None
+    return Sold(order.buyer_id, order.shop_id) if any(line.id == line_id for line in order.lines) else None
 
 
 class PaidForUse(Struct, frozen=True):
@@ -135,4 +170,5 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F21", text="unpaid orders and reservations match, paid orders and pieces sold match", run=stock),
     Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
     Check(id="F14p", text="the payment behind a paid order is itself paid", run=payment_behind),
+    Check(id="F14o", text="what was paid for an order made it paid or goes back", run=payments_have_orders),
 )

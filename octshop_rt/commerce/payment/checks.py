@@ -1,16 +1,30 @@
-"""fsck of payments: refunds within what was paid, notices dealt with, one transaction per attempt, sums as asked."""
+"""fsck of payments: refunds within what was paid, notices settled, sums as asked, one payment a subject (F30-F37)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from msgspec import Struct
+
 from octshop_rt.commerce.payment import store
 from octshop_rt.commerce.payment.model import SURPLUS, AttemptState, NoticeState, PaymentState
+from octshop_rt.core import outbox
 from octshop_rt.core.clock import MINUTE, Clock, Millis
 from octshop_rt.core.fsck import Check, Finding
+from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
 
 IN_HAND_MS = MINUTE
+
+
+class Owed(Struct, frozen=True):
+    """One part of one payment, as its owner must know it."""
+
+    payment_id: str
+    subject: str
+    amount_fen: Fen
+    shop_id: str
+    paid: bool
 
 
 async def is_paid(db: Database, payment_id: str) -> bool:
@@ -25,6 +39,30 @@ async def paid_here_at(db: Database, payment_id: str) -> Millis | None:
     if payment is None or payment.state is not PaymentState.PAID:
         return None
     return max((change.at for change in payment.history if change.to == PaymentState.PAID), default=0)
+
+
+async def parts_for(db: Database, prefix: str) -> AsyncIterator[Owed]:
+    """Every part of every payment for subjects that begin so. For the checks of their owners."""
+    async for payment in store.every_payment(db):
+        for part in payment.parts:
+            if part.subject.startswith(prefix):
+                paid = payment.state is PaymentState.PAID
+                yield Owed(payment.id, part.subject, part.amount_fen, part.scope.shop_id, paid)
+
+
+async def asked_fen(db: Database, payment_id: str, subject: str) -> Fen | None:
+    """What a payment asks for `subject`; None if it does not."""
+    payment = await store.payment(db, payment_id)
+    parts = () if payment is None else payment.parts
+    return next((part.amount_fen for part in parts if part.subject == subject), None)
+
+
+async def goes_back(db: Database, payment_id: str, subject: str, amount_fen: Fen) -> bool:
+    """Whether so much of a part was given back, or an event on its way will do so."""
+    if await outbox.under_way(db, "RefundDue", "payment_id", payment_id):
+        return True  # asked first: an event that ends meanwhile has left its refund
+    refunds = await store.refunds_of(db, payment_id)
+    return sum(one.amount_fen for one in refunds if one.subject == subject) >= amount_fen
 
 
 async def refunds_within_payment(db: Database) -> AsyncIterator[Finding]:
@@ -108,6 +146,35 @@ async def ended_with_its_attempts(db: Database) -> AsyncIterator[Finding]:
                 yield Finding(check="F34", object_id=attempt.id, expected="ended", found=attempt.state)
 
 
+async def subjects_are_paid_once(db: Database) -> AsyncIterator[Finding]:
+    """F36, both ways: what was paid for is marked with the one payment that paid for it."""
+    async for payment in store.every_payment(db):
+        if payment.state is not PaymentState.PAID:
+            continue
+        for part in payment.parts:
+            mark = await store.paid_subject(db, part.subject)
+            if mark is None or mark.payment_id != payment.id:
+                found = "none" if mark is None else mark.payment_id
+                yield Finding(check="F36", object_id=part.subject, expected=f"paid by {payment.id}", found=found)
+    async for mark in store.every_paid_subject(db):
+        payment = await store.payment(db, mark.payment_id)
+        parts = () if payment is None or payment.state is not PaymentState.PAID else payment.parts
+        if mark.id not in {part.subject for part in parts}:
+            yield Finding(check="F36", object_id=mark.id, expected=f"paid by {mark.payment_id}", found="it is not")
+
+
+async def open_trades_are_asked_about(db: Database) -> AsyncIterator[Finding]:
+    """F37: somebody will ask the channel about every trade that is open. One settled meanwhile is no violation."""
+    async for attempt in store.every_attempt(db):
+        if not attempt.open or await outbox.asked_under(db, f"doubt:{attempt.id}:"):
+            continue
+        if await outbox.under_way(db, "PaymentExpired", "payment_id", attempt.payment_id):
+            continue
+        now = await store.attempt(db, attempt.id)
+        if now is not None and now.open:
+            yield Finding(check="F37", object_id=attempt.id, expected="a question owed", found=f"{now.state}, none")
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F30", text="refunds of a part never exceed what was paid for it", run=refunds_within_payment),
     Check(id="F30s", text="each surplus success is given back whole, once", run=surpluses_go_back),
@@ -115,4 +182,6 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F32", text="one channel transaction belongs to one attempt", run=one_transaction_per_attempt),
     Check(id="F33", text="sums are as asked, and a paid payment has one winner", run=sums_as_asked),
     Check(id="F34", text="a closed payment has no open attempt", run=ended_with_its_attempts),
+    Check(id="F36", text="what is paid is paid by exactly one payment", run=subjects_are_paid_once),
+    Check(id="F37", text="somebody will ask about every open trade", run=open_trades_are_asked_about),
 )

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from octshop_rt.commerce.ledger.checks import booked, booked_fen
-from octshop_rt.commerce.ledger.model import PostingKind
-from octshop_rt.commerce.payment import store
-from octshop_rt.commerce.payment.model import SURPLUS, Attempt, AttemptState, Refund, RefundState
+from octshop_rt.commerce.ledger.checks import booked, booked_as
+from octshop_rt.commerce.ledger.model import Posting, PostingKind
+from octshop_rt.commerce.payment import postings, store
+from octshop_rt.commerce.payment.model import SURPLUS, Attempt, AttemptState, Payment, Refund, RefundState
 from octshop_rt.core.fsck import Check, Finding
-from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
+
+ANY = "any"
 
 
 async def money_is_booked(db: Database) -> AsyncIterator[Finding]:
-    """F44: what the channel took and gave stands in the books, with its amount, under its own reference."""
-    async for attempt in store.every_attempt(db):
-        ref = _ref_of(attempt)
-        if ref and (fault := await _differs(db, ref, attempt.paid_fen or 0)):
-            yield fault
+    """F44: what the channel took and gave stands in the books under its own reference, to the fen, for the shop whose
+    it is: the posting is made anew and compared leg by leg.
+    """
     async for payment in store.every_payment(db):
+        attempts = {one.id: one for one in await store.attempts_of(db, payment.id)}
+        wanted = [one for attempt in attempts.values() if (one := _received(payment, attempt)) is not None]
         for refund in await store.refunds_of(db, payment.id):
-            for ref in _refs_of(refund, of_part=any(part.subject == refund.subject for part in payment.parts)):
-                if fault := await _differs(db, ref, refund.amount_fen):
-                    yield fault
+            wanted += _given(payment, refund)
+        for posting in wanted:
+            if found := await booked_as(db, posting):
+                expected = ", ".join(f"{one.side} {one.account} {one.amount_fen}" for one in posting.entries)
+                yield Finding(check="F44", object_id=posting.ref, expected=expected, found=found)
 
 
 async def bookings_have_causes(db: Database) -> AsyncIterator[Finding]:
@@ -54,18 +57,21 @@ def _ref_of(attempt: Attempt) -> str:
     return f"{'surplus' if attempt.surplus else 'payment'}:{attempt.id}"
 
 
-def _refs_of(refund: Refund, *, of_part: bool) -> list[str]:
-    refs: list[str] = []
-    if of_part and refund.subject != SURPLUS:
-        refs.append(f"refund_asked:{refund.id}")
-    if refund.state is RefundState.SUCCEEDED:
-        refs.append(f"refund_done:{refund.id}")
-    return refs
-
-
-async def _differs(db: Database, ref: str, amount_fen: Fen) -> Finding | None:
-    moved_fen = await booked_fen(db, ref)
-    if moved_fen == amount_fen:
+def _received(payment: Payment, attempt: Attempt) -> Posting | None:
+    """What the books must say of an attempt. Whose number it was paid at does not matter here."""
+    if attempt.state is AttemptState.INTEGRITY_HOLD:
+        paid_fen = attempt.paid_fen or 0
+        return postings.mismatch(payment, attempt, ANY, paid_fen, 0) if paid_fen else None
+    if attempt.state is not AttemptState.SUCCEEDED:
         return None
-    found = "not in the books" if moved_fen is None else str(moved_fen)
-    return Finding(check="F44", object_id=ref, expected=str(amount_fen), found=found)
+    return (postings.surplus if attempt.surplus else postings.won)(payment, attempt, ANY, 0)
+
+
+def _given(payment: Payment, refund: Refund) -> list[Posting]:
+    found: list[Posting] = []
+    part = postings.part_named(payment.parts, refund.subject)
+    if part is not None and refund.subject != SURPLUS:
+        found.append(postings.refund_asked(part, refund, 0))
+    if refund.state is RefundState.SUCCEEDED:
+        found.append(postings.refund_done(refund, payment.channel, ANY, 0))
+    return found

@@ -118,6 +118,10 @@ async def mark_paid(tx: Transaction, subjects: Iterable[str], payment_id: str) -
     await SUBJECTS.insert_many(tx, [PaidSubject(id=one, payment_id=payment_id) for one in subjects])
 
 
+async def paid_subject(at: Place, subject: str) -> PaidSubject | None:
+    return await SUBJECTS.one(at, {"_id": subject})
+
+
 # --- attempts ---------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +221,11 @@ async def move_refund(at: Place, refund_id: str, target: RefundState, change: Ch
 
 async def every_payment(at: Place) -> AsyncIterator[Payment]:
     async for row in PAYMENTS.scan(at, {}):
+        yield row
+
+
+async def every_paid_subject(at: Place) -> AsyncIterator[PaidSubject]:
+    async for row in SUBJECTS.scan(at, {}):
         yield row
 
 
