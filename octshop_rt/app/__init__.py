@@ -34,6 +34,7 @@ from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.core.uploads import PicturePool
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
+from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
 from octshop_rt.subscriptions import UNHEARD, Handlers, subscriptions
@@ -137,6 +138,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         metrics=on.metrics,
     )
     application.router.add_get("/im", im.handle)
+    Polls(im, origins=application[ORIGINS], address=application[ADDRESS]).install(application)
     sender = commerce.gate.sender
     if settings.sandbox.url and isinstance(sender, InboxSender):
         SandboxProxy(on.http, settings.sandbox.url, sender).install(application)

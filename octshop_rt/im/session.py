@@ -51,6 +51,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     unknown_per_ip: int = 100  # connections of one address that have not said HELLO
     unknown: int = 2_000  # the same, of all
     upgrades: Rate = Rate(1_000, 2_000)
+    polls: int = 2_000  # connections by polling of a node
+    poll_hold_ms: int = 25_000  # how long a poll may wait for something to hear
 
 
 class State(Enum):
@@ -198,6 +200,10 @@ class Session:
         self.heard_at = now
         if self._control.take(now):
             raise Closing(Close.RATE_ABUSE, "too many control frames")
+
+    def sign_of_life(self, now: int) -> None:
+        """It asks for what there is to hear (a poll): that is as good as a frame."""
+        self.heard_at = now
 
     def answered(self) -> None:
         """A SEND got its SENT or ERR."""

@@ -24,6 +24,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.model import Party, ShopFacts
 from octshop_rt.im.conversation.net import Mesh
+from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.session import Policy, Rate
 from octshop_rt.im.ws.server import ImServer
 from tests.im.frames import packed
@@ -93,6 +94,7 @@ class Node:
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_get("/im", self.im.handle)
+        Polls(self.im, origins=Origins(OWN), address=ClientAddress(())).install(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)

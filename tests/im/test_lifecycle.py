@@ -83,7 +83,7 @@ async def test_a_slow_reader_loses_nothing_costs_little_and_delays_nobody(db: Da
         for _ in range(20):
             await asyncio.gather(*(buyer.say(c, text) for _n in range(40)))
         await quick.sees(c, 800, 10)
-        (owing,) = node.im._owing
+        (owing,) = node.im.owing
         assert owing.buffered < 600_000
         assert owing.session.owed == {c: 800}
         assert psutil.Process().memory_info().rss - before < 80_000_000  # both ends and 7 MB of text live in here

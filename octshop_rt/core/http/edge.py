@@ -32,6 +32,8 @@ STARTED: Final = web.RequestKey("started", int)
 SLOW_MS: Final = 500
 # How the operator looks at a server that has too much to do.
 OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+# Answers that come when there is something to say.
+HELD: Final = frozenset({("GET", "/im/poll")})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PATCH", *MUTATING})
 
 # An API answer is never a page: nothing it holds may run, be framed or be kept by a cache.
@@ -95,7 +97,8 @@ class Edge:
             answer = await self._guarded(request, handler)
         finally:
             place.leave()
-        if not _is_socket(answer):  # a socket's time is the connection's life
+        # A socket's time is the connection's life, and a poll waits as long as nothing is said.
+        if not _is_socket(answer) and (request.method, route_of(request)) not in HELD:
             self._note(request, answer)
         return answer
 

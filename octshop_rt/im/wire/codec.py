@@ -117,6 +117,11 @@ def message(payload: bytes, encoding: Encoding) -> bytes:
     return struct.pack("!BBQ", first, 127, size) + payload
 
 
+def payload(framed: bytes) -> bytes:
+    """What `message` was made of: for carriages that have no WebSocket framing."""
+    return framed[{126: 4, 127: 10}.get(framed[1], 2) :]
+
+
 def _is_batch(data: bytes, encoding: Encoding) -> bool:
     if encoding is Encoding.JSON:
         return data.lstrip(b" \t\r\n")[:1] == b"["

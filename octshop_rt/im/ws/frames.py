@@ -21,13 +21,13 @@ from octshop_rt.im.wire.codec import BadFrame, BrokenProtocol, decode
 from octshop_rt.im.wire.fields import Topic
 from octshop_rt.im.wire.incoming import Ack, Auth, Incoming, Op, Pong, Pull, Read, Send, Signal, Sub, Sync
 from octshop_rt.im.wire.outgoing import Res, ResData, Sent
+from octshop_rt.im.ws.connection import Connection
 from octshop_rt.im.ws.refusals import BadField, InternalFault, NotYours, SignedOut, TooMuchWatched, err
-from octshop_rt.im.ws.socket import Socket
 
 log = structlog.get_logger(__name__)
 
 MayWatch = Callable[[Party, Topic, str], Awaitable[bool]]
-Renew = Callable[[Socket, str], Awaitable[bool]]
+Renew = Callable[[Connection, str], Awaitable[bool]]
 
 _MOST_WATCHED = 200
 
@@ -44,7 +44,7 @@ class Frames:
         self._may_watch = may_watch
         self._renew = renew
 
-    async def message(self, socket: Socket, data: bytes) -> None:
+    async def message(self, socket: Connection, data: bytes) -> None:
         """One message of one or more frames. Closing flies out; refusals become ERR."""
         try:
             frames = decode(data, socket.encoding)
@@ -57,7 +57,7 @@ class Frames:
             else:
                 await self._frame(socket, frame)
 
-    async def _frame(self, socket: Socket, frame: Incoming) -> None:
+    async def _frame(self, socket: Connection, frame: Incoming) -> None:
         try:
             socket.session.accept(frame, monotonic_ms())
             if isinstance(frame, Send):
@@ -72,7 +72,7 @@ class Frames:
             log.exception("frame failed", frame=type(frame).__name__)
             self._refuse(socket, frame, InternalFault())
 
-    async def _act(self, socket: Socket, frame: Incoming) -> None:
+    async def _act(self, socket: Connection, frame: Incoming) -> None:
         who = socket.person
         match frame:
             case Ack():
@@ -99,7 +99,7 @@ class Frames:
 
     # --- SEND ---------------------------------------------------------------------------------------------------------
 
-    async def _send(self, socket: Socket, frame: Send) -> None:
+    async def _send(self, socket: Connection, frame: Send) -> None:
         try:
             outcome = await self._conversations.submit(socket.person, frame, socket.id)
         except BaseException:
@@ -107,7 +107,7 @@ class Frames:
             raise
         outcome.add_done_callback(partial(self._settled, socket, frame))
 
-    def _settled(self, socket: Socket, frame: Send, done: asyncio.Future[Appended | DomainError]) -> None:
+    def _settled(self, socket: Connection, frame: Send, done: asyncio.Future[Appended | DomainError]) -> None:
         socket.session.answered()
         if done.cancelled():
             return
@@ -120,13 +120,13 @@ class Frames:
 
     # --- OP, SUB ------------------------------------------------------------------------------------------------------
 
-    async def _open(self, socket: Socket, frame: Op) -> None:
+    async def _open(self, socket: Connection, frame: Op) -> None:
         if frame.a.shop_id is None:
             raise BadField(reason="Object missing required field `shop_id` - at `$.a`")
         opened = await self._tasks.run(self._conversations.open(socket.person, frame.a.shop_id, frame.a.ctx))
         socket.send(Res(i=frame.i, d=ResData(c=opened.id)))
 
-    async def _watch(self, socket: Socket, frame: Sub) -> None:
+    async def _watch(self, socket: Connection, frame: Sub) -> None:
         rooms = {watch_room(frame.k, object_id) for object_id in frame.ids}
         if frame.on:
             fresh = rooms - self._hub.rooms_of(socket)
@@ -143,7 +143,7 @@ class Frames:
             socket.watched -= len(present)
         socket.send(Res(i=frame.i))
 
-    def _refuse(self, socket: Socket, frame: Incoming, refusal: DomainError) -> None:
+    def _refuse(self, socket: Connection, frame: Incoming, refusal: DomainError) -> None:
         i = getattr(frame, "i", None)
         c = getattr(frame, "c", None)
         m = getattr(frame, "m", None)

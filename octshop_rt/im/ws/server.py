@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 
 import structlog
 from aiohttp import web
@@ -34,6 +34,7 @@ from octshop_rt.im.wire.codec import SUBPROTOCOLS, BrokenProtocol, decode
 from octshop_rt.im.wire.fields import MOST_TEXT
 from octshop_rt.im.wire.incoming import Hello
 from octshop_rt.im.wire.outgoing import Goaway, Limits, Welcome
+from octshop_rt.im.ws.connection import Connection
 from octshop_rt.im.ws.frames import Frames, MayWatch
 from octshop_rt.im.ws.refusals import Draining, Replaced, SignedOut, TooManyLinks, language
 from octshop_rt.im.ws.socket import Socket
@@ -76,18 +77,18 @@ class ImServer:
         self._origins = origins
         self._address = address
         self._node = node
-        self._boot = ids.new("Z")
-        self._policy = policy or Policy()
+        self.boot = ids.new("Z")
+        self.policy = policy or Policy()
         self.hub = Hub()
         self.presence = Presence()
-        self.router = Router(bus, self.hub, f"{node}.{self._boot}")
+        self.router = Router(bus, self.hub, f"{node}.{self.boot}")
         self.conversations = Conversations(db, clock, ids, bus, self.router, directory, mesh=mesh)
-        self._frames = Frames(self.conversations, self.hub, tasks, may_watch, self._renew)
-        self._sockets: dict[str, Socket] = {}
-        self._owing: set[Socket] = set()
+        self.frames = Frames(self.conversations, self.hub, tasks, may_watch, self._renew)
+        self._sockets: dict[str, Connection] = {}
+        self.owing: set[Connection] = set()
         self._unknown: Counter[str] = Counter()
-        self._upgrades = Bucket(self._policy.upgrades, monotonic_ms())
-        self._wheel = Wheel(self._policy.heartbeat_s, self._owing, self._put_out, self._recheck)
+        self._upgrades = Bucket(self.policy.upgrades, monotonic_ms())
+        self._wheel = Wheel(self.policy.heartbeat_s, self.owing, self._put_out, self._recheck)
         self._draining = False
         self._background: set[asyncio.Task[None]] = set()
         self._undo: list[Unsubscribe] = []
@@ -98,6 +99,10 @@ class ImServer:
     def connections(self) -> int:
         """Greeted sockets."""
         return len(self._sockets)
+
+    def new_id(self) -> str:
+        """For one more connection of this node; later ones sort after earlier ones."""
+        return self._ids.new("Z")
 
     def start(self) -> None:
         """Begin to listen to the bus and to turn the wheel."""
@@ -139,7 +144,7 @@ class ImServer:
     def _show(self, metrics: Metrics) -> None:
         appender, net = self.conversations.appender, self.conversations.net
         metrics.gauge("im_connections", "Greeted sockets", lambda: len(self._sockets))
-        metrics.gauge("im_slow", "Sockets that are owed entries", lambda: len(self._owing))
+        metrics.gauge("im_slow", "Sockets that are owed entries", lambda: len(self.owing))
         metrics.gauge("im_waiting", "Messages not yet settled", lambda: appender.waiting)
         metrics.gauge("im_clashes", "Numbers another node took first, since the start", lambda: appender.clashes)
         metrics.gauge("im_caught", "Entries the bus had lost and the log gave, since the start", lambda: net.caught)
@@ -154,14 +159,14 @@ class ImServer:
             protocols=SUBPROTOCOLS,
             autoping=False,
             compress=False,
-            max_msg_size=self._policy.frame_bytes,
+            max_msg_size=self.policy.frame_bytes,
             timeout=2,
         )
         await ws.prepare(request)
         transport = request.transport  # never asked for its class: uvloop's has the methods, not the base class
         if transport is None:
             return ws
-        socket = Socket(self._ids.new("Z"), ws, transport, self._policy, self._owing)
+        socket = Socket(self._ids.new("Z"), ws, transport, self.policy, self.owing)
         try:
             await self._greet(socket, ip)
             await self._listen(socket)
@@ -173,7 +178,7 @@ class ImServer:
             log.exception("connection failed")
             await socket.close(Close.INTERNAL)
         finally:
-            self._part(socket)
+            self.part(socket)
         return ws
 
     def _admit(self, request: web.Request, ip: str) -> None:
@@ -183,38 +188,60 @@ class ImServer:
         offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if not any(name in SUBPROTOCOLS for name in offered):
             raise web.HTTPBadRequest(text=f"offer one of {', '.join(SUBPROTOCOLS)}")
-        full = self._unknown[ip] >= self._policy.unknown_per_ip or self._unknown.total() >= self._policy.unknown
-        if self._draining or full or self._upgrades.take(monotonic_ms()):
+        if not self.has_room(ip):
             raise web.HTTPServiceUnavailable(text="come back in a moment", headers={"Retry-After": "1"})
+
+    def has_room(self, ip: str) -> bool:
+        """Whether one more stranger of this address may come in now."""
+        full = self._unknown[ip] >= self.policy.unknown_per_ip or self._unknown.total() >= self.policy.unknown
+        return not (self._draining or full or self._upgrades.take(monotonic_ms()))
 
     async def _greet(self, socket: Socket, ip: str) -> None:
         """HELLO within five seconds, by a person with room for one more link; then WELCOME."""
-        self._unknown[ip] += 1
-        try:
+        with self._stranger(ip):
             try:
-                async with asyncio.timeout(self._policy.hello_ms / 1000):
+                async with asyncio.timeout(self.policy.hello_ms / 1000):
                     data = await socket.receive()
             except TimeoutError:
                 raise Closing(Close.HELLO_TIMEOUT) from None
             if data is None:
                 raise ConnectionResetError
-            hello = self._first(socket, data)
-            socket.session.greeted(monotonic_ms())
-            socket.lang = language(hello.lang)
-            try:
-                who = await self._who(hello.tok)
-            except DomainError as refusal:  # the store is away: come back
-                raise Closing(Close.INTERNAL, refusal.code) from None
+            hello, who = await self._recognise(socket, data)
+        self._let_in(socket, hello, who)
+
+    async def meet(self, connection: Connection, data: bytes, ip: str) -> None:
+        """HELLO that came in another way than over a socket: WELCOME, or Closing flies out."""
+        connection.session.bytes_in(len(data))
+        with self._stranger(ip):
+            hello, who = await self._recognise(connection, data)
+        self._let_in(connection, hello, who)
+
+    @contextlib.contextmanager
+    def _stranger(self, ip: str) -> Generator[None]:
+        self._unknown[ip] += 1
+        try:
+            yield
         finally:
             self._unknown[ip] -= 1
             if not self._unknown[ip]:
                 del self._unknown[ip]
+
+    async def _recognise(self, socket: Connection, data: bytes) -> tuple[Hello, Party | None]:
+        hello = self._first(socket, data)
+        socket.session.greeted(monotonic_ms())
+        socket.lang = language(hello.lang)
+        try:
+            return hello, await self._who(hello.tok)
+        except DomainError as refusal:  # the store is away: come back
+            raise Closing(Close.INTERNAL, refusal.code) from None
+
+    def _let_in(self, socket: Connection, hello: Hello, who: Party | None) -> None:
         if who is None:
             socket.kick(SignedOut())
             raise Closing(Close.AUTH_FAILED)
         self._welcome(socket, who, hello)
 
-    def _first(self, socket: Socket, data: bytes) -> Hello:
+    def _first(self, socket: Connection, data: bytes) -> Hello:
         try:
             frames = decode(data, socket.encoding)
         except BrokenProtocol as fault:
@@ -228,7 +255,7 @@ class ImServer:
         who = await (self._sessions.redeem_ticket(tok) if "." in tok else self._sessions.redeem_resume(tok))
         return who if isinstance(who, Buyer | Staff) else None
 
-    def _welcome(self, socket: Socket, who: Party, hello: Hello) -> None:
+    def _welcome(self, socket: Connection, who: Party, hello: Hello) -> None:
         """From here on it hears everything: the rooms are entered before the client can ask what it has missed."""
         staff = isinstance(who, Staff)
         socket.role = "staff" if staff else "buyer"
@@ -238,18 +265,18 @@ class ImServer:
         for replaced in self.presence.arrive(key, hello.dev, socket.id):
             self._replace(replaced)
         self._sockets[socket.id] = socket
-        self._make_room(socket, key, self._policy.links_staff if staff else self._policy.links_buyer)
+        self._make_room(socket, key, self.policy.links_staff if staff else self.policy.links_buyer)
         self.router.arrived(Arrival(key, hello.dev, socket.id))
         socket.session.welcomed(staff=staff)
         resume = self._sessions.resume_token(who)
-        policy = self._policy
+        policy = self.policy
         socket.send(
             Welcome(
                 sid=socket.id,
                 uid=who.person_id,
                 role="staff" if staff else "buyer",
                 node=self._node,
-                boot=self._boot,
+                boot=self.boot,
                 now=self._clock.now(),
                 hb=policy.heartbeat_s,
                 lim=Limits(frame=policy.frame_bytes, out=policy.soft_bytes, window=policy.window, text=MOST_TEXT),
@@ -260,13 +287,13 @@ class ImServer:
         self.hub.enter(socket, rules.home_rooms(who))
         self._wheel.add(socket)
 
-    def _make_room(self, socket: Socket, key: str, most: int) -> None:
+    def _make_room(self, socket: Connection, key: str, most: int) -> None:
         """At most `most` links of one person. A link that has missed a beat (a network cut, a closed lid) gives way."""
         links = [self._sockets[link] for link in self.presence.links(key) if link in self._sockets]
         if len(links) <= most:
             return
         stalest = min(links, key=lambda one: one.session.heard_at)
-        if monotonic_ms() - stalest.session.heard_at > self._policy.heartbeat_s * 1000 + self._policy.grace_ms:
+        if monotonic_ms() - stalest.session.heard_at > self.policy.heartbeat_s * 1000 + self.policy.grace_ms:
             self._put_out(stalest, Closing(Close.IDLE))
             return
         socket.kick(TooManyLinks())
@@ -274,13 +301,14 @@ class ImServer:
 
     async def _listen(self, socket: Socket) -> None:
         while (data := await socket.receive()) is not None:
-            await self._frames.message(socket, data)
+            await self.frames.message(socket, data)
             while socket.session.must_wait(socket.buffered, monotonic_ms()):  # noqa: ASYNC110  (transports tell nobody)
                 await asyncio.sleep(0.05)
 
-    def _part(self, socket: Socket) -> None:
+    def part(self, socket: Connection) -> None:
+        """It is gone: nothing is said to it any more."""
         self._wheel.remove(socket)
-        self._owing.discard(socket)
+        self.owing.discard(socket)
         self._sockets.pop(socket.id, None)
         self.hub.leave(socket)
         if socket.who is not None:
@@ -288,7 +316,7 @@ class ImServer:
 
     # --- who it still is ----------------------------------------------------------------------------------------------
 
-    async def _renew(self, socket: Socket, tok: str) -> bool:
+    async def _renew(self, socket: Connection, tok: str) -> bool:
         """AUTH: the same person, proved anew."""
         who = await self._who(tok)
         if who is None or type(who) is not type(socket.who) or who.person_id != socket.person.person_id:
@@ -307,10 +335,10 @@ class ImServer:
             if socket.who is not None and socket.who.session_id == session_id:
                 self._spawn(self._end_or_return(socket))
 
-    def _recheck(self, socket: Socket) -> None:
+    def _recheck(self, socket: Connection) -> None:
         self._spawn(self._check(socket))
 
-    async def _check(self, socket: Socket) -> None:
+    async def _check(self, socket: Connection) -> None:
         """Read the truth about a socket's person: nothing relies on the bus alone."""
         who = socket.person
         with contextlib.suppress(DomainError):  # the store is away: asked again at the next beat
@@ -319,7 +347,7 @@ class ImServer:
             if now != who:
                 await self._end_or_return(socket)
 
-    async def _end_or_return(self, socket: Socket) -> None:
+    async def _end_or_return(self, socket: Connection) -> None:
         self.hub.leave(socket)
         try:
             still = await self._sessions.by_session(socket.person.session_id) is not None
@@ -342,8 +370,8 @@ class ImServer:
             socket.kick(Replaced())
             self._put_out(socket, Closing(Close.REPLACED))
 
-    def _put_out(self, socket: Socket, closing: Closing) -> None:
-        self._part(socket)
+    def _put_out(self, socket: Connection, closing: Closing) -> None:
+        self.part(socket)
         self._spawn(socket.end(closing))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

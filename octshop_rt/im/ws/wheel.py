@@ -9,7 +9,7 @@ import structlog
 
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.im.session import Closing
-from octshop_rt.im.ws.socket import Socket
+from octshop_rt.im.ws.connection import Connection
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +26,11 @@ class Wheel:
     def __init__(
         self,
         seconds: int,
-        owing: set[Socket],
-        put_out: Callable[[Socket, Closing], None],
-        recheck: Callable[[Socket], None],
+        owing: set[Connection],
+        put_out: Callable[[Connection, Closing], None],
+        recheck: Callable[[Connection], None],
     ) -> None:
-        self._slots: list[set[Socket]] = [set() for _ in range(max(1, seconds))]
+        self._slots: list[set[Connection]] = [set() for _ in range(max(1, seconds))]
         self._of: dict[str, int] = {}
         self._owing = owing
         self._put_out = put_out
@@ -49,13 +49,13 @@ class Wheel:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def add(self, socket: Socket) -> None:
+    def add(self, socket: Connection) -> None:
         """Its first beat comes a whole heartbeat from now; slots fill evenly because people come at all times."""
         slot = (self._hand - 1) % len(self._slots)
         self._slots[slot].add(socket)
         self._of[socket.id] = slot
 
-    def remove(self, socket: Socket) -> None:
+    def remove(self, socket: Connection) -> None:
         """It is gone."""
         slot = self._of.pop(socket.id, None)
         if slot is not None:
@@ -78,14 +78,14 @@ class Wheel:
                 for socket in due:
                     self._beat(socket)
 
-    def _pay(self, socket: Socket) -> None:
+    def _pay(self, socket: Connection) -> None:
         try:
             if socket.pay():
                 self._owing.discard(socket)
         except Closing as closing:
             self._put_out(socket, closing)
 
-    def _beat(self, socket: Socket) -> None:
+    def _beat(self, socket: Connection) -> None:
         try:
             socket.beat()
         except Closing as closing:

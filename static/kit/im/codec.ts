@@ -16,7 +16,7 @@ export function fromWire(data: string | ArrayBuffer | Uint8Array): Inbound[] {
   return (Array.isArray(value) ? value : [value]).filter(isFrame)
 }
 
-function isFrame(value: unknown): value is Inbound {
+export function isFrame(value: unknown): value is Inbound {
   return typeof value === 'object' && value !== null && typeof (value as { t?: unknown }).t === 'number'
 }
 

@@ -1,6 +1,7 @@
 // A page's way to the server: one tab's own connection, and how it comes back after every kind of end.
 import { messageId } from './codec'
 import { Link, type LinkOwner } from './link'
+import { PollLink } from './poll'
 import { SocketLink } from './socket'
 import { ImError, T, type Connection, type Inbound, type Outbound, type WelcomeFrame } from './types'
 
@@ -12,6 +13,7 @@ export interface LineOptions {
   app: string
   lang: () => string
   url?: string
+  pollUrl?: string
 }
 
 export interface LineOwner {
@@ -39,6 +41,8 @@ export interface Line {
   stocked(): void
 }
 
+/** How often a client that polls looks whether a socket can be had now. */
+const SOCKET_AGAIN_MS = 120_000
 const STOPPED = new Set([4003, 4004, 4005, 4006])
 
 export class OwnLine implements Line, LinkOwner {
@@ -51,6 +55,9 @@ export class OwnLine implements Line, LinkOwner {
   private tries = 0
   private retryTimer = 0
   private wanted = false
+  /** Sockets in a row that never came to WELCOME; two, and this network is taken for one that lets none through. */
+  private blocked = 0
+  private socketTimer = 0
 
   constructor(
     private readonly options: LineOptions,
@@ -73,6 +80,7 @@ export class OwnLine implements Line, LinkOwner {
     window.removeEventListener('offline', this.lost)
     document.removeEventListener('visibilitychange', this.wake)
     window.clearTimeout(this.retryTimer)
+    window.clearTimeout(this.socketTimer)
     this.opening?.close()
     this.link?.close()
     this.opening = this.link = null
@@ -108,6 +116,9 @@ export class OwnLine implements Line, LinkOwner {
     window.setTimeout(() => {
       if (this.link === link && link.open) this.tries = 0
     }, 60_000)
+    window.clearTimeout(this.socketTimer)
+    if (link instanceof SocketLink) this.blocked = 0
+    else this.socketTimer = window.setTimeout(this.trySocket, SOCKET_AGAIN_MS * (0.75 + Math.random() / 2))
     this.phase('online')
     this.owner.up(link)
   }
@@ -115,6 +126,10 @@ export class OwnLine implements Line, LinkOwner {
   ended(link: Link, code: number): void {
     if (link === this.link) this.link = null
     if (link === this.opening) this.opening = null
+    if (link instanceof SocketLink && !link.welcome && (code === 0 || code === 1006)) this.blocked += 1
+    // A server that is away lets neither through: after a poll that failed, sockets have their two tries again.
+    else if (link instanceof PollLink && !link.welcome) this.blocked = 0
+    if (this.link instanceof PollLink && link instanceof SocketLink) this.socketTimer = window.setTimeout(this.trySocket, SOCKET_AGAIN_MS * 2)
     if (!this.wanted || this.link || this.opening) return
     if (code === 4003 && !link.welcome && this.refusedTokens < 2) {
       // The resume token or the ticket has aged on the way; a fresh ticket may still open the door.
@@ -137,6 +152,11 @@ export class OwnLine implements Line, LinkOwner {
     if (link === this.link) this.owner.frame(frame)
   }
 
+  private readonly trySocket = (): void => {
+    this.blocked = 0
+    void this.connect(true)
+  }
+
   private async connect(beside = false): Promise<void> {
     if (!this.wanted || this.opening || (this.link?.open && !beside)) return
     window.clearTimeout(this.retryTimer)
@@ -154,6 +174,7 @@ export class OwnLine implements Line, LinkOwner {
   }
 
   private dial(hello: Outbound): Link {
+    if (this.blocked >= 2) return new PollLink(this.options.pollUrl ?? '/im/poll', hello, this)
     const url = this.options.url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/im`
     return new SocketLink(url, hello, this)
   }

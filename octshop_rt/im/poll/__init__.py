@@ -1,0 +1,1 @@
+"""Chat for networks that block WebSockets: POST brings frames, GET waits for them."""
