@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from octshop_rt.im.wire.codec import Encoding, encode, message
@@ -43,6 +43,7 @@ class Hub:
     """Who is where in this node. Rooms exist while somebody is in them."""
 
     def __init__(self) -> None:
+        self.on_room: Callable[[str, bool], None] = lambda _room, _there: None  # the first came, the last left
         self._rooms: dict[str, dict[str, Link]] = {}
         self._of: dict[str, set[str]] = {}
 
@@ -51,7 +52,11 @@ class Hub:
         mine = self._of.setdefault(link.id, set())
         for room in rooms:
             mine.add(room)
-            self._rooms.setdefault(room, {})[link.id] = link
+            there = self._rooms.get(room)
+            if there is None:
+                there = self._rooms[room] = {}
+                self.on_room(room, True)
+            there[link.id] = link
 
     def leave(self, link: Link, rooms: Iterable[str] | None = None) -> None:
         """Leave `rooms`, or all of them for good."""
@@ -63,6 +68,7 @@ class Hub:
                 there.pop(link.id, None)
                 if not there:
                     del self._rooms[room]
+                    self.on_room(room, False)
         if not mine:
             self._of.pop(link.id, None)
 

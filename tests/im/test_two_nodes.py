@@ -53,7 +53,7 @@ class Lossy:
         self.lost = 0
 
     async def publish(self, channel: str, payload: bytes) -> None:
-        if self.lose and channel == PARCELS:
+        if self.lose and channel.startswith(f"{PARCELS}:"):
             self.lost += 1
             return
         await self._bus.publish(channel, payload)

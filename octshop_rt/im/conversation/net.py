@@ -7,7 +7,7 @@ whose node was killed between writing and publishing. When the bus reports a gap
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from msgspec import Struct
@@ -34,7 +34,9 @@ class Mesh(Struct, frozen=True, kw_only=True):
 
 
 class Net:
-    """Runs in every node. `deliver` gets entries that were missed here, in order within each conversation."""
+    """Runs in every node. `deliver` gets entries that were missed here, in order within each conversation. Of the
+    conversations that `heard_here` does not name nobody is connected here: they cost nothing more.
+    """
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Net:
         bus: Bus,
         delivered: Delivered,
         deliver: Callable[[list[Entry]], Awaitable[None]],
+        heard_here: Callable[[Sequence[str]], Awaitable[set[str]]],
         mesh: Mesh,
     ) -> None:
         self._db = db
@@ -50,6 +53,7 @@ class Net:
         self._bus = bus
         self._delivered = delivered
         self._deliver = deliver
+        self._heard_here = heard_here
         self._mesh = mesh
         self._woken = asyncio.Event()
         self._further = False
@@ -79,7 +83,10 @@ class Net:
         ranges = await store.written_since(self._db, max(0, self._looked_at - int(back * 1000)))
         self._looked_at = started
         missed: list[Entry] = []
+        here = await self._heard_here([one.c for one in ranges if self._delivered.lacks(one.c, one.first, one.last)])
         for one in ranges:
+            if one.c not in here:
+                continue
             lacking = self._delivered.lacks(one.c, one.first, one.last)
             if lacking:
                 found = await store.page(self._db, one.c, lacking[0], lacking[-1], 1_000, newest=False)

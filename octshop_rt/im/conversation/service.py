@@ -81,7 +81,7 @@ class Conversations:
         self._joined: set[tuple[str, str]] = set()
         self._said: list[Said] = []
         self.appender = Appender(db, clock, ids, self._committed)
-        self.net = Net(db, clock, bus, router.delivered, self._caught, mesh or Mesh())
+        self.net = Net(db, clock, bus, router.delivered, self._caught, self._heard_here, mesh or Mesh())
         self._reader = Reader(db, clock, ids, directory.shop_names, directory.buyer_names)
 
     def on_said(self, hear: Said) -> None:
@@ -236,6 +236,11 @@ class Conversations:
                 for hear in self._said:
                     hear(conversation, entry)
 
+    async def _heard_here(self, cs: Sequence[str]) -> set[str]:
+        """Those of `cs` in which somebody connected to this node takes part."""
+        await self._recall(cs)
+        return {c for c in cs if c in self._known and self._router.holds(rules.rooms(self._known[c]))}
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _of(self, who: Party, c: str) -> tuple[Conversation, Side]:
@@ -248,8 +253,7 @@ class Conversations:
 
     async def _gone(self, who: Party, cs: Sequence[str]) -> list[str]:
         """Conversations the client has and `who` is not in (any more)."""
-        for conversation in await store.conversations(self._db, [c for c in cs if c not in self._known]):
-            self._remember(conversation)
+        await self._recall(cs)
         known = {c: self._known.get(c) for c in cs}
         return [c for c, found in known.items() if found is None or rules.side(who, found) is None]
 
@@ -258,6 +262,11 @@ class Conversations:
         if conversation is not None:
             self._remember(conversation)
         return conversation
+
+    async def _recall(self, cs: Sequence[str]) -> None:
+        """Read those that this node does not know."""
+        for conversation in await store.conversations(self._db, [c for c in cs if c not in self._known]):
+            self._remember(conversation)
 
     def _remember(self, conversation: Conversation) -> None:
         if len(self._known) >= _MOST_KNOWN and conversation.id not in self._known:
