@@ -98,12 +98,15 @@ class App:
 
     async def stop(self) -> None:
         """Settle what was accepted, give events back, let go."""
-        await self.im.stop()
-        await self.dispatcher.stop()
-        self.commerce.gate.sessions.close()
-        self.commerce.gate.passwords.close()
-        self.verify.pictures.close()
-        await self.foundation.stop()
+        async with (
+            contextlib.AsyncExitStack() as parts
+        ):  # each one, whatever became of the others; the last comes first
+            parts.push_async_callback(self.foundation.stop)
+            parts.callback(self.verify.pictures.close)
+            parts.callback(self.commerce.gate.passwords.close)
+            parts.callback(self.commerce.gate.sessions.close)
+            parts.push_async_callback(self.dispatcher.stop)
+            parts.push_async_callback(self.im.stop)
 
 
 async def build(settings: Settings, *, clock: Clock | None = None, db: Database | None = None) -> App:

@@ -22,7 +22,7 @@ from octshop_rt.core.redis import RedisClients
 from octshop_rt.core.settings import Settings
 from octshop_rt.core.tasks import TaskRegistry
 
-DRAIN_SECONDS = 20
+DRAIN_SECONDS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ import msgspec
 from octshop_rt import app, demo
 from octshop_rt.cli import workers
 from octshop_rt.cli.doctor import web_dir
+from octshop_rt.cli.family import Member, stay
 from octshop_rt.cli.ports import must_be_free
 from octshop_rt.cli.serving import serving
 from octshop_rt.cli.stopping import Stop
@@ -41,15 +40,16 @@ from octshop_rt.core.settings import (
     load,
 )
 from octshop_rt.embedded import EmbeddedMongo, EmbeddedRedis
+from octshop_rt.embedded.process import Child
 from octshop_rt.sandbox.server import Sandbox
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8480
 SANDBOX_PORT: Final = 8481
-STOP_SECONDS: Final = 9  # promised: 10, for everything
 # The simulated merchant account that the demo shops take money with.
 MCHID: Final = "1900000109"
 APPID: Final = "wxd678efh567hg6787"
+LOST: Final = 1  # a part ended by itself
 
 
 async def run(data: Path, *, port: int, sandbox_port: int, processes: int, redis_url: str) -> int:
@@ -64,11 +64,13 @@ async def run(data: Path, *, port: int, sandbox_port: int, processes: int, redis
         mongod = EmbeddedMongo(data / "mongo")
         uri = await mongod.start()
         stack.push_async_callback(mongod.stop)
+        family = [*_member("mongod", mongod.child)]
         _log_to(data / "server.log", stack)
         if processes > 1 and not redis_url:
             redis = EmbeddedRedis(data / "redis")
             redis_url = await redis.start()
             stack.push_async_callback(redis.stop)
+            family += _member("redis-server", redis.child, needed=False)
         wechat, sandbox_url = await _simulator(data, port, sandbox_port, stack)
         settings = Settings(
             mode="demo",
@@ -80,17 +82,22 @@ async def run(data: Path, *, port: int, sandbox_port: int, processes: int, redis
             sandbox=SandboxSettings(url=sandbox_url),
         )
         await _furnish(settings)
-        await stack.enter_async_context(serving(settings))
         origins = [settings.http.origin]
+        more: list[Child] = []
         for number in range(1, processes):
-            more = workers.worker(settings, data, number, sandbox_port)
-            origins += [await stack.enter_async_context(more)]
+            one = await stack.enter_async_context(workers.worker(settings, data, number, sandbox_port))
+            origins.append(one.origin)
+            more.append(one.child)
+            family += _member(f"server {number + 1}", one.child)
+        # After the workers, so that it stops before we wait for theirs: they stop at the same time.
+        await stack.enter_async_context(serving(settings))
         welcome(origins, data=str(data.absolute()), seconds=(monotonic_ms() - began) / 1000)
-        await stop.asked()
+        asked = await stay(stop, family)
         out.print(say("正在停止……", "stopping …"))
-        # Children end with their parent, so even this leaves nothing behind.
-        asyncio.get_running_loop().call_later(STOP_SECONDS, os._exit, 1)
-    return 0
+        stop.begin()
+        for child in more:
+            child.ask()
+    return 0 if asked else LOST
 
 
 async def serve(config: Path | None, *, redis_url: str) -> int:
@@ -161,6 +168,10 @@ async def _furnish(settings: Settings) -> None:
         await demo.seed(db, Clock())
     finally:
         await db.close()
+
+
+def _member(name: str, child: Child | None, *, needed: bool = True) -> list[Member]:
+    return [] if child is None else [Member(name=name, child=child, needed=needed)]
 
 
 def _log_to(file: Path, stack: contextlib.AsyncExitStack) -> None:

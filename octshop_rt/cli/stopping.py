@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks everything to stop in order, the second ends at once."""
+"""Ctrl-C and SIGTERM: the first asks everything to stop in order and in time, the second ends at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from octshop_rt.core.clock import monotonic_ms
 
 # make passes a signal on to its children, who had it from the terminal or the process group already.
 SAME_WISH_MS = 1_000
+STOP_SECONDS = 9  # promised: 10, for everything
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -28,9 +29,15 @@ class Stop:
     def _on_signal(self) -> None:
         if not self._asked.is_set():
             self._first = monotonic_ms()
-            self._asked.set()
+            self.begin()
         elif monotonic_ms() - self._first > SAME_WISH_MS:
             os._exit(130)
+
+    def begin(self) -> None:
+        """Stop now. What is not done in time is left: whatever was answered is stored, and the next start heals."""
+        if not self._asked.is_set():
+            self._asked.set()
+            asyncio.get_running_loop().call_later(STOP_SECONDS, os._exit, 1)
 
     async def asked(self) -> None:
         """Until somebody wants us to stop."""

@@ -14,6 +14,7 @@ import structlog
 from octshop_rt.core import outbox
 from octshop_rt.core.bus import Bus
 from octshop_rt.core.clock import SECOND, Clock
+from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database, Doc, Transaction
 from octshop_rt.core.outbox import Event, OutboxRow
 
@@ -86,6 +87,7 @@ class Dispatcher:
     JOB_SECONDS = 45
     POLL_SECONDS = 1.0
     STOP_SECONDS = 5
+    RELEASE_SECONDS = 2
     MOST_TRIES = 12
     BACKOFF_MS = (1 * SECOND, 300 * SECOND)
 
@@ -152,7 +154,11 @@ class Dispatcher:
         renewing.cancel()
         await asyncio.wait({renewing, *working})
         self._tasks = []
-        await outbox.release(self._db, self._owner)
+        try:
+            async with asyncio.timeout(self.RELEASE_SECONDS):
+                await outbox.release(self._db, self._owner)
+        except (DomainError, TimeoutError) as fault:  # MongoDB is away: who stops then must not hang on it
+            log.warning("leases not given back, they will lapse", fault=repr(fault))
 
     async def drain(self) -> int:
         """Deliver all that is due now, including what the deliveries write; how many rows were handled."""

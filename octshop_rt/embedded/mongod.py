@@ -48,6 +48,11 @@ class EmbeddedMongo:
         self._child: Child | None = None
 
     @property
+    def child(self) -> Child | None:
+        """The server while we hold it: running, or ended by itself."""
+        return self._child
+
+    @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
         return self._child.pid if self._child else None
@@ -78,7 +83,13 @@ class EmbeddedMongo:
         with self._folder.writing():
             (path / "db").mkdir(exist_ok=True, mode=0o700)
             _cut_log(path / "mongod.log")
-        self._child = start(self._command(program, port), path / "mongod.out", path / "mongod.pid", marker=f"{path}/db")
+        self._child = start(
+            self._command(program, port),
+            path / "mongod.out",
+            path / "mongod.pid",
+            marker=f"{path}/db",
+            own_log=path / "mongod.log",
+        )
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._become_primary(port, password)

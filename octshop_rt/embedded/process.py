@@ -12,15 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_LOOK_SECONDS = 0.2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Child:
-    """One running program. `stop` asks, waits, and only then kills."""
+    """One running program; what it says goes to the file `log`. `stop` asks, waits, and only then kills."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], pid_file: Path) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], pid_file: Path, log: Path) -> None:
         self._popen = popen
         self._pid_file = pid_file
+        self._asked = False
+        self.log = log
 
     @property
     def pid(self) -> int:
@@ -32,10 +35,22 @@ class Child:
         """None while it runs."""
         return self._popen.poll()
 
+    async def ended(self) -> int:
+        """Its exit code, when it has ended; negative: the signal that ended it."""
+        while (code := self._popen.poll()) is None:
+            await asyncio.sleep(_LOOK_SECONDS)
+        return code
+
+    def ask(self) -> None:
+        """SIGTERM, once: a second one would mean "at once"."""
+        if not self._asked:
+            self._asked = True
+            with contextlib.suppress(ProcessLookupError):
+                self._popen.terminate()
+
     async def stop(self, seconds: float) -> None:
-        """SIGTERM, wait up to `seconds`, SIGKILL."""
-        with contextlib.suppress(ProcessLookupError):
-            self._popen.terminate()
+        """Ask unless asked before, wait up to `seconds`, SIGKILL."""
+        self.ask()
         if not await _gone(self._popen, seconds):
             self._popen.kill()
             await _gone(self._popen, 5)
@@ -49,8 +64,9 @@ def start(
     *,
     marker: str,
     environment: Mapping[str, str] | None = None,
+    own_log: Path | None = None,
 ) -> Child:
-    """Start `command` with its output in `output`. `marker`, a part of its command line, proves later whose pid it is.
+    """Start `command` with its output in `output`, unless it keeps `own_log`. `marker`, a part of its command line, proves later whose pid it is.
 
     Call it on the main thread: the kernel ends the child when the thread that started it ends.
     """
@@ -65,7 +81,7 @@ def start(
             preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks, before any thread of the child
         )
     pid_file.write_text(f"{popen.pid}\n{marker}\n")
-    return Child(popen, pid_file)
+    return Child(popen, pid_file, own_log or output)
 
 
 async def end_left_over(pid_file: Path, seconds: float) -> None:

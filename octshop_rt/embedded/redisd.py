@@ -24,6 +24,11 @@ class EmbeddedRedis:
         self._child: Child | None = None
 
     @property
+    def child(self) -> Child | None:
+        """The server while we hold it: running, or ended by itself."""
+        return self._child
+
+    @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
         return self._child.pid if self._child else None

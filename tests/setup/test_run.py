@@ -8,77 +8,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from octshop_rt.core.settings import WechatSettings
 from tests.house.source import ROOT
+from tests.setup.product import ENVIRONMENT, PROGRAM, Product, fetch, free_ports, web_is_built
 from tests.setup.rights import run_without_rights
-
-PROGRAM = [sys.executable, "-m", "octshop_rt"]
-ENVIRONMENT = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
-
-
-class Product:
-    """One `octshop-rt run` in a folder of its own."""
-
-    def __init__(self, data: Path, *more: str) -> None:
-        self.data = data
-        self.port, self.sandbox_port = free_ports()
-        self.began = time.monotonic()
-        ports = ("--port", str(self.port), "--sandbox-port", str(self.sandbox_port))
-        self.process = subprocess.Popen(
-            [*PROGRAM, "run", "--data", str(data), *ports, *more],
-            cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.words = ""
-
-    def ready(self) -> float:
-        """Seconds until it said so."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.words += line
-            if line.startswith("ready after"):
-                return time.monotonic() - self.began
-        pytest.fail(f"it ended by itself: {self.words}")
-
-    def family(self) -> list[psutil.Process]:
-        me = psutil.Process(self.process.pid)
-        return [me, *me.children(recursive=True)]
-
-    def stop(self, how: signal.Signals) -> tuple[int, float]:
-        """Exit code and seconds; fails if a process of it is left."""
-        family = self.family()
-        began = time.monotonic()
-        self.process.send_signal(how)
-        if how == signal.SIGTERM:
-            self.process.send_signal(how)  # make passes on what the process group got already
-        code = self.process.wait(15)
-        _, left = psutil.wait_procs(family, timeout=0 if how != signal.SIGKILL else 10)
-        assert not left
-        assert self.process.stdout is not None
-        self.words += self.process.stdout.read()
-        self.process.stdout.close()
-        return code, time.monotonic() - began
-
-
-def web_is_built() -> None:
-    if not (ROOT / "static" / "dist" / "shop" / "index.html").is_file():
-        pytest.fail("the web pages are not built; run: make ready-run")
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +25,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("product") / "var"
     yield place
     shutil.rmtree(place, ignore_errors=True)
-
-
-def fetch(url: str) -> tuple[int, str]:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return answer.status, answer.read().decode()
 
 
 def test_the_first_start_prints_what_to_open_and_ctrl_c_ends_it(data: Path) -> None:  # req 1

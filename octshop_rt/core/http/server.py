@@ -36,7 +36,7 @@ KEEPALIVE_SECONDS: Final = 30  # also the time a client has to finish its header
 HEADER_LINE: Final = 8_190
 MOST_HEADERS: Final = 64
 LINGER_SECONDS: Final = 2
-SHUTDOWN_SECONDS: Final = 2  # aiohttp waits so long twice; a mutation goes on without its connection
+SHUTDOWN_SECONDS: Final = 1.5  # aiohttp waits so long twice; a mutation goes on without its connection
 _LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 
 
