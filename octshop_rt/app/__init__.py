@@ -98,9 +98,8 @@ class App:
 
     async def stop(self) -> None:
         """Settle what was accepted, give events back, let go."""
-        async with (
-            contextlib.AsyncExitStack() as parts
-        ):  # each one, whatever became of the others; the last comes first
+        # Each one, whatever becomes of the others. The last named comes first.
+        async with contextlib.AsyncExitStack() as parts:
             parts.push_async_callback(self.foundation.stop)
             parts.callback(self.verify.pictures.close)
             parts.callback(self.commerce.gate.passwords.close)

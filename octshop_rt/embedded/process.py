@@ -66,8 +66,9 @@ def start(
     environment: Mapping[str, str] | None = None,
     own_log: Path | None = None,
 ) -> Child:
-    """Start `command` with its output in `output`, unless it keeps `own_log`. `marker`, a part of its command line, proves later whose pid it is.
+    """Start `command` with its output in `output`, unless it keeps `own_log`.
 
+    `marker`, a part of its command line, proves later whose pid it is.
     Call it on the main thread: the kernel ends the child when the thread that started it ends.
     """
     with output.open("wb") as log:
