@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from octshop_rt.app import across
+from octshop_rt.app import across, care
 from octshop_rt.app.between import BranchesOfShops, ChatDirectory, Watching
+from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.foundation import Foundation, lay
 from octshop_rt.commerce.bill import checks as bill_checks
@@ -27,13 +28,15 @@ from octshop_rt.core.auth.codes import InboxSender
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.dispatcher import Dispatcher
 from octshop_rt.core.fsck import Check
+from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.http.routes import Route
-from octshop_rt.core.http.server import ADDRESS, ORIGINS, build_app
+from octshop_rt.core.http.server import build_app
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.core.uploads import PicturePool
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
+from octshop_rt.im.desk.watching import DeskWatching
 from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
@@ -49,6 +52,7 @@ from octshop_rt.verify.service import Redeemer
 
 CHECKS: tuple[Check, ...] = (
     *im_checks.CHECKS,
+    *care.CHECKS,
     *order_checks.CHECKS,
     *inventory_checks.CHECKS,
     *payment_checks.CHECKS,
@@ -82,6 +86,7 @@ class App:
     commerce: Commerce
     verify: Verify
     im: ImServer
+    care: Care
     dispatcher: Dispatcher
     routes: Sequence[Route]
     web: web.Application
@@ -90,6 +95,7 @@ class App:
         """Busy if MongoDB does not answer."""
         await self.foundation.start()
         self.im.start()
+        await self.care.start()
         await self.dispatcher.start()
 
     async def drain(self) -> None:
@@ -106,6 +112,7 @@ class App:
             parts.callback(self.commerce.gate.sessions.close)
             parts.push_async_callback(self.dispatcher.stop)
             parts.push_async_callback(self.im.stop)
+            parts.push_async_callback(self.care.stop)
 
 
 async def build(settings: Settings, *, clock: Clock | None = None, db: Database | None = None) -> App:
@@ -114,7 +121,24 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     on = lay(settings, clock=clock, db=db)
     commerce = raise_commerce(on, have_spoken=Acquaintance(on.db).have_spoken)
     verify = _verify(on, BranchesOfShops(commerce.shops))
-    routes = [*commerce.routes(), *verify.routes]
+    origins = Origins.of_settings(settings.http, production=settings.production)
+    address = ClientAddress(settings.http.proxies)
+    im = ImServer(
+        db=on.db,
+        clock=on.clock,
+        ids=on.ids,
+        bus=on.bus,
+        tasks=on.tasks,
+        sessions=commerce.gate.sessions,
+        directory=ChatDirectory(commerce.shops, commerce.gate.members),
+        may_watch=Watching(commerce.shops, commerce.orders, verify.codes, DeskWatching(on.db)).may_watch,
+        origins=origins,
+        address=address,
+        node=on.node,
+        metrics=on.metrics,
+    )
+    service = raise_care(on, commerce, im)
+    routes = [*commerce.routes(), *verify.routes, *service.routes]
     application = build_app(
         routes,
         sessions=commerce.gate.sessions,
@@ -125,22 +149,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         metrics=on.metrics,
         ready=on.db.ping,
     )
-    im = ImServer(
-        db=on.db,
-        clock=on.clock,
-        ids=on.ids,
-        bus=on.bus,
-        tasks=on.tasks,
-        sessions=commerce.gate.sessions,
-        directory=ChatDirectory(commerce.shops, commerce.gate.members),
-        may_watch=Watching(commerce.shops, commerce.orders, verify.codes).may_watch,
-        origins=application[ORIGINS],
-        address=application[ADDRESS],
-        node=on.node,
-        metrics=on.metrics,
-    )
     application.router.add_get("/im", im.handle)
-    Polls(im, origins=application[ORIGINS], address=application[ADDRESS]).install(application)
+    Polls(im, origins=origins, address=address).install(application)
     sender = commerce.gate.sender
     if settings.sandbox.url and isinstance(sender, InboxSender):
         SandboxProxy(on.http, settings.sandbox.url, sender).install(application)
@@ -149,6 +159,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         commerce=commerce,
         verify=verify,
         im=im,
+        care=service,
         dispatcher=Dispatcher(
             on.db,
             on.clock,

@@ -10,6 +10,7 @@ from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, Right, Staff
 from octshop_rt.core.errors import NotFound
 from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.im.desk.watching import DeskWatching
 from octshop_rt.verify.codes import Codes
 
 
@@ -40,14 +41,17 @@ class ChatDirectory:
 class Watching:
     """Who may be told that a thing has changed: the same people who may fetch it."""
 
-    def __init__(self, shops: ShopService, orders: OrderService, codes: Codes) -> None:
+    def __init__(self, shops: ShopService, orders: OrderService, codes: Codes, desk: DeskWatching) -> None:
         self._shops = shops
         self._orders = orders
         self._codes = codes
+        self._desk = desk
 
     async def may_watch(self, who: Party, topic: str, thing_id: str) -> bool:
         """Whether `who` may subscribe to notices of `topic` about `thing_id`."""
         try:
+            if topic in {"case", "desk", "board"}:
+                return await self._desk.may_watch(who, topic, thing_id)
             if isinstance(who, Buyer):
                 return await self._buyer_may(who, topic, thing_id)
             return topic == "till" and await self._charges_at(who, thing_id)

@@ -32,3 +32,7 @@ class Presence:
     def links(self, person_id: str) -> list[str]:
         """The person's links here."""
         return list(self._of.get(person_id, ()))
+
+    def staff(self) -> set[str]:
+        """Ids of the staff with a link here."""
+        return {key.removeprefix("staff:") for key in self._of if key.startswith("staff:")}

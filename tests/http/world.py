@@ -270,6 +270,7 @@ async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
     finally:
         await server.cleanup()
         # Not app.stop(): it would stop the dispatcher a second time.
+        await app.care.stop()
         await app.im.stop()
         app.commerce.gate.sessions.close()
         app.commerce.gate.passwords.close()

@@ -163,7 +163,11 @@ class OrderService:
 
     async def count_of(self, staff: ShopStaff, buyer_id: str) -> int:
         """How many orders a buyer has made at the shop."""
-        return await store.count_of_buyer_at_shop(self._db, staff.shop_id, buyer_id)
+        return await self.made_at(staff.shop_id, buyer_id)
+
+    async def made_at(self, shop_id: str, buyer_id: str) -> int:
+        """The same, for the house itself: how good a customer the buyer is."""
+        return await store.count_of_buyer_at_shop(self._db, shop_id, buyer_id)
 
     async def payable(self, buyer: Buyer, order_ids: Sequence[str]) -> Payable:
         """What one payment for these orders is made of.

@@ -107,15 +107,18 @@ class Conversations:
         """The buyer's conversation with that shop; made at the first time, found ever after."""
         if not isinstance(who, Buyer):
             raise BuyersOpen
-        found = await store.between(self._db, who.person_id, shop_id)
+        return await self._between(who.person_id, shop_id, ctx)
+
+    async def conversation(self, c: str) -> Conversation:
+        """NoConversation if there is none. For the house itself: nobody is asked who they are."""
+        found = await self._find(c)
         if found is None:
-            shop = await self._directory.shop(shop_id)
-            if shop is None:
-                raise NoSuchShop
-            found = await self._make(who, shop, ctx)
-        self._remember(found)
-        await self._join(found.id, who.person_id, "buyer")
+            raise NoConversation
         return found
+
+    async def of_pair(self, buyer_id: str, shop_id: str) -> Conversation:
+        """The buyer's conversation with that shop, made if there is none: for the house itself. NoSuchShop."""
+        return await self._between(buyer_id, shop_id, None)
 
     async def submit(self, who: Party, frame: Send, origin: str) -> asyncio.Future[Appended | DomainError]:
         """Queue what `who` says and return the outcome to come. Refusals that need no write are raised.
@@ -273,19 +276,30 @@ class Conversations:
             del self._known[next(iter(self._known))]
         self._known[conversation.id] = conversation
 
-    async def _make(self, buyer: Buyer, shop: ShopFacts, ctx: Context | None) -> Conversation:
+    async def _between(self, buyer_id: str, shop_id: str, ctx: Context | None) -> Conversation:
+        found = await store.between(self._db, buyer_id, shop_id)
+        if found is None:
+            shop = await self._directory.shop(shop_id)
+            if shop is None:
+                raise NoSuchShop
+            found = await self._make(buyer_id, shop, ctx)
+        self._remember(found)
+        await self._join(found.id, buyer_id, "buyer")
+        return found
+
+    async def _make(self, buyer_id: str, shop: ShopFacts, ctx: Context | None) -> Conversation:
         row = Conversation(
             id=self._ids.new("C"),
             merchant_id=shop.merchant_id,
             shop_id=shop.id,
-            buyer_id=buyer.person_id,
+            buyer_id=buyer_id,
             created_at=self._clock.now(),
             ctx=ctx,
         )
         try:
             await store.add_conversation(self._db, row)
         except DuplicateKey:
-            found = await store.between(self._db, buyer.person_id, shop.id)
+            found = await store.between(self._db, buyer_id, shop.id)
             assert found is not None, "conversations are never deleted"
             return found
         return row

@@ -66,8 +66,8 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the buyer came from when the conversation was opened: a page, product or order."""
+    """Where the buyer came from when the conversation was opened: a page or a thing."""
 
-    k: Literal["shop", "product", "order"]
+    k: Literal["shop", "product", "order", "aftersale", "activity"]
     id: Id
     title: Annotated[str, Meta(max_length=200)] | None = None

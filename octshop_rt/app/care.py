@@ -1,0 +1,149 @@
+"""The service part of the im wing, made by hand: the desk, and what stands on it; their routes and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from octshop_rt.app.commerce import Commerce
+from octshop_rt.app.foundation import Foundation
+from octshop_rt.commerce.order.model import Order
+from octshop_rt.commerce.shop.geo import point, to_gcj
+from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
+from octshop_rt.core.auth.model import Buyer
+from octshop_rt.core.errors import NotFound
+from octshop_rt.core.fsck import Check
+from octshop_rt.core.http.routes import Route
+from octshop_rt.im.api.desk_buyer import DeskOfBuyers
+from octshop_rt.im.api.desk_staff import DeskOfStaff
+from octshop_rt.im.conversation.model import ShopFacts
+from octshop_rt.im.desk.handover import Handover
+from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
+from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.wire.fields import Context
+from octshop_rt.im.ws.server import ImServer
+
+CHECKS: tuple[Check, ...] = ()
+
+_LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Care:
+    """Customer service of one process. Started after chat, stopped before it."""
+
+    desk: Desk
+    handover: Handover
+    routes: list[Route]
+    foundation: Foundation
+    commerce: Commerce
+
+    async def start(self) -> None:
+        """Make sure that the platform's own service is there, then serve."""
+        await self.commerce.shops.add(*_official(self.foundation.clock.now()), [], [])
+        self.desk.start()
+
+    async def stop(self) -> None:
+        """No new work."""
+        await self.desk.stop()
+
+
+def raise_care(on: Foundation, commerce: Commerce, im: ImServer) -> Care:
+    """Build it on chat and commerce."""
+    desk = Desk(
+        db=on.db,
+        clock=on.clock,
+        ids=on.ids,
+        bus=on.bus,
+        tasks=on.tasks,
+        conversations=im.conversations,
+        around=AroundDesk(commerce),
+        connected=im.presence.staff,
+    )
+    handover = Handover(on.db, on.clock, desk, im.conversations)
+    return Care(
+        desk=desk,
+        handover=handover,
+        routes=[*DeskOfStaff(desk, handover, on.clock).routes(), *DeskOfBuyers(desk, on.clock).routes()],
+        foundation=on,
+        commerce=commerce,
+    )
+
+
+class AroundDesk:
+    """Shops, people, goods and orders, as the desk asks for them."""
+
+    def __init__(self, commerce: Commerce) -> None:
+        self._commerce = commerce
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        """A shop a buyer may talk to."""
+        try:
+            shop = await self._commerce.shops.shop(shop_id)
+        except NotFound:
+            return None
+        return ShopFacts(id=shop.id, merchant_id=shop.merchant_id, name=shop.name)
+
+    async def names(self, person_ids: Sequence[str]) -> Mapping[str, str]:
+        """Nicknames by id."""
+        cards = await self._commerce.gate.members.cards(person_ids)
+        return {person_id: card.nickname for person_id, card in cards.items()}
+
+    async def card(self, buyer_id: str, shop_id: str, ctx: Context) -> Card | None:
+        """The thing as it is now, if it is of this shop (any shop, for the platform's service) and, where it is an
+        order, of this buyer.
+        """
+        try:
+            if ctx.k == "shop":
+                shop = await self._commerce.shops.shop(ctx.id)
+                return Card(k="shop", id=shop.id, title=shop.name) if _fits(shop.id, shop_id) else None
+            if ctx.k == "product":
+                product, _ = await self._commerce.catalog.product(ctx.id)
+                if not _fits(product.shop_id, shop_id):
+                    return None
+                picture = f"{product.picture.seed}/{product.picture.hue}"
+                return Card(
+                    k="product", id=product.id, title=product.title, price_fen=product.price_fen, picture=picture
+                )
+            if ctx.k in {"order", "aftersale"}:
+                asking = Buyer(session_id="", person_id=buyer_id, device_id="")
+                order = await self._commerce.orders.of(asking, ctx.id)
+                return _order_card(ctx, order) if _fits(order.shop_id, shop_id) else None
+        except NotFound:
+            return None
+        return None  # activities come with marketing
+
+    async def level(self, buyer_id: str, shop_id: str) -> int:
+        """By the number of orders made at the shop."""
+        count = await self._commerce.orders.made_at(shop_id, buyer_id)
+        return sum(1 for least in _LEVELS if count >= least)
+
+
+def _fits(thing_shop_id: str, shop_id: str) -> bool:
+    return shop_id in {thing_shop_id, PLATFORM_SHOP}
+
+
+def _order_card(ctx: Context, order: Order) -> Card:
+    line = order.lines[0]
+    return Card(
+        k="aftersale" if ctx.k == "aftersale" else "order",
+        id=order.id,
+        title=line.title,
+        price_fen=order.payable_fen,
+        picture=f"{line.picture.seed}/{line.picture.hue}",
+        state=order.state,
+    )
+
+
+def _official(now: int) -> tuple[Merchant, Shop]:
+    """The platform's own service: to chat a shop like any other, with staff, settings and a board; it sells nothing and
+    stands in no list.
+    """
+    place = point(120.155, 30.274)
+    merchant = Merchant(id=PLATFORM_SHOP, name="平台", self_run=True, created_at=now)
+    shop = Shop(
+        id=PLATFORM_SHOP, merchant_id=PLATFORM_SHOP, name="平台客服", city="", certification=Certification.NONE,
+        self_run=True, open=False, address="", point=place, gcj=to_gcj(place), hours="", phone="", notice="",
+        score_tenths=50, picture=ShopPicture(seed=PLATFORM_SHOP, hue=210), created_at=now,
+    )  # fmt: skip
+    return merchant, shop

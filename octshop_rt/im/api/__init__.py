@@ -1,0 +1,1 @@
+"""The face of chat over HTTP: one module per audience and noun."""

@@ -1,0 +1,138 @@
+"""The buyer's door to service: arrive with what one looks at, one's place in the queue, a person at once, a message."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from octshop_rt.core.auth.model import BUYER, Buyer
+from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.core.errors import RequestConflict
+from octshop_rt.core.http.routes import Call, Limit, Route
+from octshop_rt.core.ids import Id, RequestId
+from octshop_rt.im.conversation.model import NoSuchShop
+from octshop_rt.im.desk import rules
+from octshop_rt.im.desk.model import Card, Case, CaseEnded, CaseState, DeskChanged, NoSuchCase, NoSuchContext
+from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.wire.fields import Context
+
+
+class OpenCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Come to a shop's service (`platform` is the platform's own), from what is being looked at."""
+
+    request_id: RequestId
+    shop_id: Id
+    ctx: Context | None = None
+
+
+class BuyerAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command without more to say."""
+
+    request_id: RequestId
+
+
+class LeftMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For when nobody is there: what it is about, and how to be reached besides this chat."""
+
+    request_id: RequestId
+    text: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    contact: Annotated[str, Meta(max_length=100)] = ""
+
+
+class MessageLeft(Struct, frozen=True, kw_only=True):
+    """It is kept."""
+
+    id: str
+    state: Literal["open", "taken", "closed"]
+
+
+class BuyerCase(Struct, frozen=True, kw_only=True):
+    """A case as its buyer sees it. SUB to topic `case` with `id`: NOTICEs carry {state} and, while waiting,
+    {pos, ahead, eta_s}. `eta_s` null: nobody is serving now. `attended`: somebody is at the desk.
+    """
+
+    id: str
+    c: str
+    shop_id: str
+    state: CaseState
+    rev: int
+    agent_name: str | None
+    card: Card | None
+    pos: int | None
+    ahead: int | None
+    eta_s: int | None
+    open_now: bool
+    opens_at: Millis | None
+    attended: bool
+    after_hours: bool
+    opened_at: Millis
+    ended_at: Millis | None
+
+
+class BuyerCases(Struct, frozen=True, kw_only=True):
+    """The buyer's newest cases."""
+
+    items: list[BuyerCase]
+
+
+class DeskOfBuyers:
+    """For signed-in buyers and visitors alike."""
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Below /buyer/cases."""
+        case = "/buyer/cases/{case_id}"
+        return [
+            Route("POST", "/buyer/cases", self.open, permission=BUYER, body=OpenCase, answer=BuyerCase,
+                  errors=(NoSuchShop, NoSuchContext, DeskChanged), limit=Limit(name="cases", burst=20, per_ms=60_000),
+                  summary="Come to a shop's service: the conversation and the case in it, found or made"),
+            Route("GET", "/buyer/cases", self.cases, permission=BUYER, answer=BuyerCases,
+                  summary="One's newest cases"),
+            Route("GET", case, self.case, permission=BUYER, answer=BuyerCase, errors=(NoSuchCase,),
+                  summary="A case: state, place in the queue, expected wait"),
+            Route("POST", f"{case}/person", self.person, permission=BUYER, body=BuyerAct, answer=BuyerCase,
+                  errors=(NoSuchCase, CaseEnded, DeskChanged), summary="A person, please, at once"),
+            Route("POST", f"{case}/end", self.end, permission=BUYER, body=BuyerAct, answer=BuyerCase,
+                  errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
+            Route("POST", f"{case}/messages", self.leave, permission=BUYER, body=LeftMessage, answer=MessageLeft,
+                  errors=(NoSuchCase, RequestConflict), limit=Limit(name="left", burst=5, per_ms=60_000),
+                  summary="Leave a message for when somebody is there"),
+        ]  # fmt: skip
+
+    async def open(self, call: Call[Buyer], body: OpenCase) -> BuyerCase:
+        return await self._shown(await self._desk.arrive(call.who, body.shop_id, body.ctx))
+
+    async def cases(self, call: Call[Buyer]) -> BuyerCases:
+        return BuyerCases(items=[await self._shown(one) for one in await self._desk.all_of_buyer(call.who)])
+
+    async def case(self, call: Call[Buyer]) -> BuyerCase:
+        return await self._shown(await self._desk.of_buyer(call.who, call.path["case_id"]))
+
+    async def person(self, call: Call[Buyer], body: BuyerAct) -> BuyerCase:
+        case = await self._desk.of_buyer(call.who, call.path["case_id"])
+        asked = await self._desk.ask_person(case.id, "asked", call.who.person_id, request_id=body.request_id)
+        return await self._shown(asked)
+
+    async def end(self, call: Call[Buyer], body: BuyerAct) -> BuyerCase:
+        return await self._shown(await self._desk.end_by_buyer(call.who, call.path["case_id"], body.request_id))
+
+    async def leave(self, call: Call[Buyer], body: LeftMessage) -> MessageLeft:
+        case = await self._desk.of_buyer(call.who, call.path["case_id"])
+        row = await self._desk.messages.leave(call.who, case, body.text, body.contact, body.request_id)
+        return MessageLeft(id=row.id, state=row.state)
+
+    async def _shown(self, case: Case) -> BuyerCase:
+        now = self._clock.now()
+        settings = await self._desk.office.settings(case.shop_id)
+        place = await self._desk.place(case)
+        return BuyerCase(
+            id=case.id, c=case.c, shop_id=case.shop_id, state=case.state, rev=case.rev, agent_name=case.agent_name,
+            card=case.card, pos=place[0] if place else None, ahead=place[0] - 1 if place else None,
+            eta_s=place[1] if place else None, open_now=rules.is_open(settings, now),
+            opens_at=rules.opens_at(settings, now), attended=await self._desk.attended(case.shop_id),
+            after_hours=case.after_hours, opened_at=case.opened_at, ended_at=case.ended_at,
+        )  # fmt: skip

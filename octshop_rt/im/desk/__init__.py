@@ -1,0 +1,1 @@
+"""Customer service: cases, agents, queues, and the engine that brings the two together."""

@@ -1,0 +1,144 @@
+"""The engine: brings those who wait to those who are free. Any number of nodes at once, no lock between them.
+
+Two conditional updates make an assignment: the first takes a place on the agent's row (there is room, the agent is
+online and there), the second takes the case (it still waits). Whoever loses the second gives the place back. A crash
+between the two leaves a place held for a case that is not served: upkeep finds and frees it (F91).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from octshop_rt.core.clock import SECOND, Clock
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk.cases import Cases
+from octshop_rt.im.desk.model import DESK, Slot, Step
+from octshop_rt.im.desk.office import Office
+from octshop_rt.im.desk.rules import Match
+from octshop_rt.im.desk.settings import DeskSettings
+from octshop_rt.im.desk.telling import Telling
+
+log = structlog.get_logger(__name__)
+
+NET_S = 0.5  # how often every node looks for somebody who waits although there is room: a lost wake costs this much
+_READ = 500  # of the queue at a time
+_AT_ONCE = 24  # assignments on their way at a time, a shop and node
+
+
+class Assigner:
+    """One loop per shop while there is something to do there, and a net behind all of them."""
+
+    def __init__(
+        self, db: Database, clock: Clock, tasks: TaskRegistry, office: Office, cases: Cases, telling: Telling
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._tasks = tasks
+        self._office = office
+        self._cases = cases
+        self._telling = telling
+        self._filling: set[str] = set()
+        self._again: set[str] = set()
+        self._net: asyncio.Task[None] | None = None
+        self.lost = 0  # second updates that found the case gone, for the figures
+
+    def start(self) -> None:
+        """Let down the net."""
+        self._net = asyncio.get_running_loop().create_task(self._run(), name="desk net")
+
+    async def stop(self) -> None:
+        """No new assignments."""
+        if self._net is not None:
+            self._net.cancel()
+            await asyncio.wait({self._net})
+            self._net = None
+
+    def wake(self, shop_id: str) -> None:
+        """Somebody waits or a place is free at this shop."""
+        if shop_id in self._filling:
+            self._again.add(shop_id)
+            return
+        self._filling.add(shop_id)
+        self._tasks.spawn(self._fill(shop_id), name="desk fill")
+
+    async def fill(self, shop_id: str) -> int:
+        """Assign as far as there is room; how many were."""
+        settings = await self._office.settings(shop_id)
+        if settings.strategy == "manual":
+            return 0
+        served = 0
+        while True:
+            now = self._clock.now()
+            agents = await store.online(self._db, shop_id, now - rules.HERE_MS)
+            room = sum(max(0, one.cap - one.load) for one in agents)
+            if not room:
+                return served
+            waiting = await store.queued(self._db, shop_id, min(_READ, room * 4 + 20))
+            matches = rules.plan(waiting, agents, settings, now)
+            if not matches:
+                return served
+            gate = asyncio.Semaphore(_AT_ONCE)
+            given = await asyncio.gather(*(self._give(match, settings, gate) for match in matches))
+            served += sum(given)
+            if not any(given):
+                return served  # others are at it: they or the net go on
+
+    async def _give(self, match: Match, settings: DeskSettings, gate: asyncio.Semaphore) -> bool:
+        async with gate:
+            try:
+                return await self._assign(match, settings)
+            except DomainError as fault:
+                # Nothing, or perhaps everything, was written; the net and upkeep look at the truth.
+                log.info("assignment interrupted", case=match.case.id, fault=str(fault))
+                return False
+
+    async def _assign(self, match: Match, settings: DeskSettings) -> bool:
+        now = self._clock.now()
+        slot = Slot(match.case.id, now)
+        agent = await store.take_slot(self._db, match.agent.id, slot, seen_after=now - rules.HERE_MS)
+        if agent is None:
+            return False
+        step = Step(
+            at=now, by=DESK, was="queued", now="human", why="assigned", rev=0, agent_id=agent.id,
+            person_id=agent.person_id, group_id=match.case.group_id, to=agent.name,
+        )  # fmt: skip
+        due_at = rules.next_look(rules.seated(match.case, agent, settings, now), settings, now)
+        # UnknownOutcome flies: perhaps seated, so the place must not be given away.
+        done = await store.seat(self._db, match.case.id, agent, step, due_at)
+        if done is None:
+            self.lost += 1
+            freed = await store.give_back(self._db, agent.id, match.case.id)
+            self._telling.agent(freed or agent)
+            return False
+        self._telling.agent(agent)
+        await self._cases.settle(match.case, done)
+        return True
+
+    async def _fill(self, shop_id: str) -> None:
+        try:
+            while True:
+                self._again.discard(shop_id)
+                try:
+                    await self.fill(shop_id)
+                except DomainError as fault:
+                    log.warning("the desk could not assign", shop=shop_id, fault=str(fault))
+                    return  # the net comes back
+                if shop_id not in self._again:
+                    return
+        finally:
+            self._filling.discard(shop_id)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(NET_S)
+            try:
+                for shop_id in await store.waiting_shops(self._db):
+                    self.wake(shop_id)
+            except DomainError as fault:
+                log.warning("the desk's net could not look", fault=str(fault))
+                await asyncio.sleep(SECOND / 1_000)

@@ -1,0 +1,88 @@
+"""Messages left while nobody could answer, and what the shop does with them: take, close, lay down again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from octshop_rt.core.auth.model import Buyer, ShopStaff
+from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.clock import Clock
+from octshop_rt.core.errors import RequestConflict
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.im.desk import store
+from octshop_rt.im.desk.model import (
+    MESSAGE_LIFE,
+    Case,
+    LeaveMessage,
+    MessageState,
+    MessageTaken,
+    NoSuchMessage,
+)
+from octshop_rt.im.desk.telling import Telling
+from octshop_rt.im.wire.fields import Body
+
+PAGE = 50
+
+
+class Messages:
+    """A left message has a life of its own: it is work to do, whoever opens the desk next."""
+
+    def __init__(self, db: Database, clock: Clock, ids: Ids, bus: Bus, telling: Telling) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._bus = bus
+        self._telling = telling
+
+    async def leave(self, who: Buyer, case: Case, text: str, contact: str, request_id: str) -> LeaveMessage:
+        """Leave one; the same request again finds it. It also stands in the log, where buyer and shop will look."""
+        row = LeaveMessage(
+            id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id, text=text,
+            contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),
+        )  # fmt: skip
+        try:
+            await store.add_message(self._db, row)
+        except DuplicateKey:
+            found = await store.message_by_request(self._db, who.person_id, request_id)
+            assert found is not None, "left messages are never deleted"
+            if (found.case_id, found.text, found.contact) != (case.id, text, contact):
+                raise RequestConflict from None
+            row = found
+        self._telling.note(case, "message_left", f"{row.id}-left", Body(id=row.id, text=text), None)
+        await self._board(row)
+        return row
+
+    async def of_shop(
+        self, who: ShopStaff, states: Sequence[MessageState], cursor: str | None
+    ) -> tuple[list[LeaveMessage], str | None]:
+        """Newest first, and where the next page begins."""
+        rows = await store.messages(self._db, who.shop_id, states, cursor, PAGE + 1)
+        return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
+
+    async def move(self, who: ShopStaff, message_id: str, state: MessageState, note: str) -> LeaveMessage:
+        """Take it, close it, or lay it down again. MessageTaken where a colleague has it or it is closed."""
+        now = self._clock.now()
+        put: dict[str, object] = {"state": state, "by": who.person_id, "by_name": who.name}
+        if note:
+            put["note"] = note
+        if state == "open":
+            put |= {"by": None, "by_name": None, "taken_at": None}
+        else:
+            put |= {"taken_at": now} if state == "taken" else {"closed_at": now}
+        seen = await store.message(self._db, who.shop_id, message_id)
+        if seen is None:
+            raise NoSuchMessage
+        if seen.state == state and seen.by in {who.person_id, None}:
+            return seen
+        done = await store.move_message(
+            self._db, who.shop_id, message_id, MESSAGE_LIFE.sources(state), put, by=who.person_id
+        )
+        if done is None:
+            raise MessageTaken
+        await self._board(done)
+        return done
+
+    async def _board(self, row: LeaveMessage) -> None:
+        d = {"message": row.id, "state": row.state}
+        await notify(self._bus, Notice(topic="board", id=row.shop_id, rev=self._clock.now(), d=d))

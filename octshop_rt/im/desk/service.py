@@ -1,0 +1,291 @@
+"""Use cases of the desk by who asks: agents of a shop, the buyer, the answer domain above. One per process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
+
+from octshop_rt.core.auth.model import Buyer, Right, ShopStaff
+from octshop_rt.core.bus import Bus
+from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.core.errors import RequestConflict
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation.service import Conversations
+from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk.assign import Assigner
+from octshop_rt.im.desk.attendance import Attendance, Connected
+from octshop_rt.im.desk.cases import Cases, done_before
+from octshop_rt.im.desk.intake import Around, Intake
+from octshop_rt.im.desk.messages import Messages
+from octshop_rt.im.desk.model import (
+    MOST_GUESTS,
+    Agent,
+    Case,
+    CaseEnded,
+    CaseState,
+    CaseTaken,
+    LeaveMessage,
+    NoSuchCase,
+    NotServing,
+    QueueEmpty,
+    Reason,
+    TooLate,
+    TooManyGuests,
+)
+from octshop_rt.im.desk.office import Office
+from octshop_rt.im.desk.telling import Telling
+from octshop_rt.im.desk.upkeep import Upkeep
+from octshop_rt.im.wire.fields import Body, Context
+
+PAGE = 100
+_MOST_TRIED = 20
+_MOST_ASKED = 50
+
+
+class Desk:
+    """Every part of the engine, and what people do with it. `start` after the conversations, `stop` before them."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        tasks: TaskRegistry,
+        conversations: Conversations,
+        around: Around,
+        connected: Connected,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._around = around
+        self._conversations = conversations
+        self.office = Office(db, clock, ids)
+        self.telling = Telling(db, clock, bus, tasks, conversations)
+        self.cases = Cases(db, clock, self.office, self.telling)
+        self.assigner = Assigner(db, clock, tasks, self.office, self.cases, self.telling)
+        self.cases.on_wake(self.assigner.wake)
+        self.intake = Intake(db, clock, ids, tasks, around, self.office, self.cases, self.telling)
+        self.attendance = Attendance(db, clock, ids, self.office, self.cases, self.telling, connected)
+        self.messages = Messages(db, clock, ids, bus, self.telling)
+        self.upkeep = Upkeep(db, clock, ids, self.office, self.cases, self.telling, self.intake)
+        conversations.on_said(self.intake.hear)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self.assigner.start()
+        self.attendance.start()
+        self.upkeep.start()
+
+    async def stop(self) -> None:
+        """No new work; what is on its way ends with the task registry."""
+        await self.upkeep.stop()
+        await self.attendance.stop()
+        await self.assigner.stop()
+
+    # --- what the answer domain above needs ---------------------------------------------------------------------------
+
+    async def case_of(self, c: str) -> Case | None:
+        """The open case of a conversation."""
+        return await store.open_case(self._db, c)
+
+    async def ask_person(self, case_id: str, why: Reason, by: str, *, request_id: str | None = None) -> Case:
+        """New or bot → queued, at once; waiting or served already: as it is. CaseEnded."""
+        case = await self.cases.one(case_id)
+        settings = await self.office.settings(case.shop_id)
+        now = self._clock.now()
+
+        def decide(seen: Case) -> Case:
+            if seen.state == "ended":
+                raise CaseEnded
+            if seen.state in {"queued", "human"}:
+                return seen
+            placed = self.intake.placed(seen, settings, now)
+            return rules.moved(placed, "queued", why, at=now, by=by, request_id=request_id)
+
+        return await self.cases.change(case_id, decide)
+
+    async def held_by_bot(self, before: Millis, limit: int = 200) -> list[Case]:
+        """Cases in state bot whose buyer spoke before `before`: for the answer domain's own sweep."""
+        return await store.held_by_bot(self._db, before, limit)
+
+    # --- buyers -------------------------------------------------------------------------------------------------------
+
+    async def arrive(self, who: Buyer, shop_id: str, ctx: Context | None) -> Case:
+        """The buyer opens the chat of a shop, from somewhere: conversation and case, found or made."""
+        conversation = await self._conversations.open(who, shop_id, ctx)
+        return await self.intake.arrive(conversation, ctx)
+
+    async def of_buyer(self, who: Buyer, case_id: str) -> Case:
+        """NoSuchCase for other people's."""
+        case = await store.case(self._db, case_id)
+        if case is None or case.buyer_id != who.person_id:
+            raise NoSuchCase
+        return case
+
+    async def all_of_buyer(self, who: Buyer) -> list[Case]:
+        """The buyer's newest cases."""
+        return await store.of_buyer(self._db, who.person_id, 20)
+
+    async def end_by_buyer(self, who: Buyer, case_id: str, request_id: str) -> Case:
+        """The buyer leaves."""
+        await self.of_buyer(who, case_id)
+        return await self.cases.end(case_id, "left", who.person_id, request_id=request_id)
+
+    async def place(self, case: Case) -> tuple[int, int | None] | None:
+        """(place, seconds) of one who waits; None of anybody else."""
+        if case.state != "queued":
+            return None
+        place = rules.positions(await store.places(self._db, case.shop_id)).get(case.id)
+        if place is None:
+            return None
+        seats, handling = await self.telling.pace(case.shop_id)
+        return place, rules.eta_s(place - 1, handling, seats)
+
+    async def attended(self, shop_id: str) -> bool:
+        """Whether somebody is at the desk now."""
+        return bool(await store.online(self._db, shop_id, self._clock.now() - rules.HERE_MS))
+
+    # --- agents: look -------------------------------------------------------------------------------------------------
+
+    async def of_shop(self, who: ShopStaff, case_id: str) -> Case:
+        """NoSuchCase for other shops'."""
+        case = await store.case(self._db, case_id)
+        if case is None or case.shop_id != who.shop_id:
+            raise NoSuchCase
+        return case
+
+    async def listed(
+        self, who: ShopStaff, states: Sequence[CaseState], cursor: str | None
+    ) -> tuple[list[Case], str | None]:
+        """The shop's cases in these states (any: all), newest first."""
+        rows = await store.listed(self._db, who.shop_id, states, cursor, PAGE + 1)
+        return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
+
+    async def mine(self, who: ShopStaff) -> list[Case]:
+        """The cases this agent serves now."""
+        return await store.of_agent(self._db, f"{who.shop_id}:{who.person_id}")
+
+    async def waiting(self, who: ShopStaff) -> list[Case]:
+        """Who waits at this shop, in order."""
+        return await store.queued(self._db, who.shop_id, PAGE)
+
+    async def me(self, who: ShopStaff) -> Agent:
+        """This person's row; as it would be, where they have not sat here yet."""
+        row = await store.agent(self._db, f"{who.shop_id}:{who.person_id}")
+        return row if row is not None else await self.office.draft(who.shop_id, who.person_id, who.name)
+
+    async def count_waiting(self, who: ShopStaff) -> int:
+        """How many wait at this shop."""
+        return await store.count_queued(self._db, who.shop_id)
+
+    async def names(self, cases: Sequence[Case] | Sequence[LeaveMessage]) -> dict[str, str]:
+        """Names of the buyers."""
+        return dict(await self._around.names(sorted({one.buyer_id for one in cases})))
+
+    # --- agents: act --------------------------------------------------------------------------------------------------
+
+    async def accept(self, who: ShopStaff, case_id: str, request_id: str) -> Case:
+        """Take somebody who waits (or is with the bot). CaseTaken, DeskFull, CaseEnded."""
+        await self.of_shop(who, case_id)
+        return await self._take(who, case_id, request_id, "accepted", over_others=False)
+
+    async def accept_next(self, who: ShopStaff, request_id: str) -> Case:
+        """Take the one who has waited longest and whom this agent may serve. QueueEmpty, DeskFull."""
+        for case in await self.mine(who):
+            if done_before(case, request_id):
+                return case
+        agent = await self.office.ensure(who.shop_id, who.person_id, who.name)
+        settings = await self.office.settings(who.shop_id)
+        now = self._clock.now()
+        waiting = await store.queued(self._db, who.shop_id, PAGE)
+        able = [case for case in waiting if rules.may_serve(agent, case, settings, now)]
+        for case in able[:_MOST_TRIED]:
+            try:
+                return await self._take(who, case.id, request_id, "accepted", over_others=False)
+            except (CaseTaken, CaseEnded, NoSuchCase):
+                continue  # a colleague was faster: the next one
+        raise QueueEmpty
+
+    async def end(self, who: ShopStaff, case_id: str, request_id: str, *, resolved: bool | None) -> Case:
+        """The one who serves the buyer ends it; a manager ends any."""
+        await self.of_shop(who, case_id)
+
+        def guard(case: Case) -> None:
+            if case.state == "human" and case.person_id != who.person_id and Right.MANAGE not in who.rights:
+                raise NotServing
+
+        why: Reason = "unresolved" if resolved is False else "resolved"
+        return await self.cases.end(case_id, why, who.person_id, resolved=resolved, request_id=request_id, guard=guard)
+
+    async def reopen(self, who: ShopStaff, case_id: str, request_id: str) -> Case:
+        """Go on with an ended case: a new one, in this agent's hands, that names the old. TooLate."""
+        old = await self.of_shop(who, case_id)
+        settings = await self.office.settings(who.shop_id)
+        if old.state != "ended" or not rules.reopenable(old, settings, self._clock.now()):
+            raise TooLate
+        conversation = await self._conversations.conversation(old.c)
+        case = await self.intake.open(conversation, old.card, before=old)
+        if case.before_id != old.id:
+            raise TooLate  # the buyer has begun another meanwhile
+        return await self._take(who, case.id, request_id, "reopened", over_others=False)
+
+    async def invite(self, who: ShopStaff, case_id: str, agent_id: str, note: str, request_id: str) -> Case:
+        """Ask a colleague of the shop to join: they are told, and the case stands in their list. Who serves stays."""
+        await self.of_shop(who, case_id)
+        guest = await self.office.agent(who.shop_id, agent_id)
+
+        def decide(case: Case) -> Case:
+            if request_id in case.asked or guest.person_id in case.guests:
+                return case
+            self._serving(who, case)
+            if len(case.guests) >= MOST_GUESTS:
+                raise TooManyGuests
+            asked = (*case.asked, request_id)[-_MOST_ASKED:]
+            return structs.replace(case, guests=(*case.guests, guest.person_id), asked=asked)
+
+        case = await self.cases.change(case_id, decide)
+        body = Body(id=case.id, who=who.name, to=guest.name, text=note or None)
+        self.telling.note(case, "invited", f"{case.id}-{guest.person_id[-4:]}i", body, "staff")
+        self.telling.agent(guest)
+        return case
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _serving(self, who: ShopStaff, case: Case) -> None:
+        if case.state != "human":
+            raise CaseEnded if case.state == "ended" else NotServing
+        if case.person_id != who.person_id and Right.MANAGE not in who.rights:
+            raise NotServing
+
+    async def _take(
+        self, who: ShopStaff, case_id: str, request_id: str, why: Reason, *, over_others: bool,
+        check: Callable[[Case], None] | None = None,
+    ) -> Case:  # fmt: skip
+        """Bring a case to the one who asks for it."""
+        agent = await self.office.ensure(who.shop_id, who.person_id, who.name)
+        settings = await self.office.settings(who.shop_id)
+        now = self._clock.now()
+
+        def decide(case: Case, by: Agent) -> Case:
+            if done_before(case, request_id):
+                if case.agent_id != by.id:
+                    raise RequestConflict
+                return case
+            if check is not None:
+                check(case)
+            if case.state == "ended":
+                raise CaseEnded
+            if case.state == "human":
+                if case.agent_id == by.id:
+                    return case
+                if not over_others:
+                    raise CaseTaken(name=case.agent_name)
+            mine = rules.seated(case, by, settings, now)
+            return rules.moved(mine, "human", why, at=now, by=who.person_id, to=by.name, request_id=request_id)
+
+        return await self.cases.seat(case_id, agent, decide)

@@ -1,0 +1,114 @@
+"""Settings of a desk, pure: the product's defaults, the platform's values over them, the shop's over those.
+
+Documents are versioned and only added, like the shop's other policies.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from octshop_rt.core.clock import Millis
+from octshop_rt.core.ids import Id
+from octshop_rt.im.desk.model import Cap, Level, Skill
+
+PLATFORM_SCOPE = "platform-wide"  # not a shop id: the platform's own shop has settings of its own
+
+Strategy = Literal["least_loaded", "round_robin", "manual"]
+Seconds = Annotated[int, Meta(ge=0, le=7 * 86_400)]
+MinuteOfDay = Annotated[int, Meta(ge=0, le=1_440, description="minutes after midnight, Asia/Shanghai")]
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)", max_length=10)]
+Weekday = Annotated[int, Meta(ge=1, le=7, description="ISO: 1 is Monday")]
+Page = Literal["shop", "product", "order", "aftersale", "activity"]
+
+
+class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From `start` up to, not including, `end`, on these days of the week."""
+
+    days: Annotated[tuple[Weekday, ...], Meta(min_length=1, max_length=7)]
+    start: MinuteOfDay
+    end: MinuteOfDay
+
+
+class Holiday(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A day unlike others: closed, or (a working day moved) open for the hours of `as_weekday`."""
+
+    day: Day
+    as_weekday: Weekday | None = None
+
+
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of what is set must be true of the case; the first rule that fits decides."""
+
+    page: Page | None = None
+    thing_id: Id | None = None  # this very product, order or activity
+    level: Level | None = None  # buyers of this level and above
+    group_id: Id | None = None
+    skills: Annotated[tuple[Skill, ...], Meta(max_length=5)] = ()
+    priority: Annotated[int, Meta(ge=0, le=9)] = 0
+
+
+class DeskSettings(Struct, frozen=True, kw_only=True):
+    """What holds at a desk. `versions` names the documents it was made from (platform, shop; 0 = none)."""
+
+    strategy: Strategy = "least_loaded"
+    cap: Cap = 5
+    response_timeout_s: Seconds = 180  # a buyer who waits longer for a word is given to somebody else; 0: never
+    drop_grace_s: Seconds = 60  # an agent may be gone this long before the unanswered are queued again
+    idle_end_s: Seconds = 1_800  # an answered buyer who says nothing for so long has left
+    abandon_s: Seconds = 86_400  # somebody in the queue who says nothing for so long has left
+    last_agent_s: Seconds = 7 * 86_400  # who served a buyer within this time is asked first
+    overflow_s: Seconds = 60  # after this wait anybody at the desk may serve, whatever group or skills were wanted
+    reopen_s: Seconds = 86_400
+    hours: tuple[Span, ...] = ()  # none: always
+    holidays: tuple[Holiday, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    versions: tuple[int, ...] = (0, 0)
+
+
+class DeskPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The settings a document sets; null leaves what lies beneath."""
+
+    strategy: Strategy | None = None
+    cap: Cap | None = None
+    response_timeout_s: Seconds | None = None
+    drop_grace_s: Seconds | None = None
+    idle_end_s: Seconds | None = None
+    abandon_s: Seconds | None = None
+    last_agent_s: Seconds | None = None
+    overflow_s: Seconds | None = None
+    reopen_s: Seconds | None = None
+    hours: Annotated[tuple[Span, ...], Meta(max_length=20)] | None = None
+    holidays: Annotated[tuple[Holiday, ...], Meta(max_length=200)] | None = None
+    rules: Annotated[tuple[Rule, ...], Meta(max_length=50)] | None = None
+
+
+class SettingsDocument(Struct, frozen=True, kw_only=True):
+    """Version `version` of the desk settings of `scope` (the platform or a shop id)."""
+
+    id: str
+    scope: str
+    version: int
+    patch: DeskPatch
+    by: str
+    created_at: Millis
+
+
+def over(patch: DeskPatch, beneath: DeskPatch | None) -> DeskPatch:
+    """What a new version holds: what it sets, and what the version before had set."""
+    return patch if beneath is None else structs.replace(beneath, **_set(patch))
+
+
+def resolve(platform: SettingsDocument | None, shop: SettingsDocument | None) -> DeskSettings:
+    """Defaults, then the platform's values, then the shop's."""
+    settings = DeskSettings()
+    for document in (platform, shop):
+        if document is not None:
+            settings = structs.replace(settings, **_set(document.patch))
+    return structs.replace(settings, versions=(platform.version if platform else 0, shop.version if shop else 0))
+
+
+def _set(patch: DeskPatch) -> dict[str, object]:
+    # Not structs.asdict: the spans and rules inside must stay Structs.
+    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not None}

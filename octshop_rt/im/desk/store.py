@@ -1,0 +1,385 @@
+"""Collections, indexes and questions of the desk. Cases and agents are changed by conditional updates alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from octshop_rt.core.clock import Millis
+from octshop_rt.core.mongo import Collection, Database, document, index
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Group, LeaveMessage, Shift, Slot, Step, Sweep
+from octshop_rt.im.desk.settings import SettingsDocument
+
+CASES = Collection(
+    "im",
+    "cases",
+    Case,
+    indexes=[
+        index("c", unique=True, partial={"open": True}),
+        index("c", "-_id"),
+        index("shop_id", "state", "-priority", "queued_at"),
+        index("shop_id", "-_id"),
+        index("state", "shop_id"),
+        index("agent_id", "state"),
+        index("state", "waiting_since"),
+        index("state", "buyer_at"),
+        index("buyer_id", "-_id"),
+        index("due_at", partial={"open": True}),
+        index("untold", partial={"untold": {"$gt": 0}}),
+    ],
+    shard_key=("c",),
+)
+AGENTS = Collection(
+    "im",
+    "desk_agents",
+    Agent,
+    indexes=[index("shop_id", "status"), index("person_id"), index("load")],
+    shard_key=("shop_id",),
+)
+GROUPS = Collection("im", "desk_groups", Group, indexes=[index("shop_id")], shard_key=("shop_id",))
+SHIFTS = Collection("im", "desk_shifts", Shift, indexes=[index("shop_id", "at")], shard_key=("shop_id",))
+SETTINGS = Collection(
+    "im",
+    "desk_settings",
+    SettingsDocument,
+    indexes=[index("scope", "version", unique=True)],
+    shard_key=("scope",),
+)
+MESSAGES = Collection(
+    "im",
+    "leave_messages",
+    LeaveMessage,
+    indexes=[index("buyer_id", "request_id", unique=True), index("shop_id", "state", "-_id")],
+    shard_key=("buyer_id",),
+)
+SWEEPS = Collection("im", "desk_sweeps", Sweep, shard_key=("_id",))
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+async def case(db: Database, case_id: str) -> Case | None:
+    return await CASES.one(db, {"_id": case_id})
+
+
+async def open_case(db: Database, c: str) -> Case | None:
+    return await CASES.one(db, {"c": c, "open": True})
+
+
+async def newest_case(db: Database, c: str) -> Case | None:
+    return await CASES.one(db, {"c": c}, sort=[("_id", -1)])
+
+
+async def newest_cases(db: Database, cs: Sequence[str]) -> dict[str, Case]:
+    """The newest case of each conversation that has one."""
+    found: dict[str, Case] = {}
+    for row in await CASES.many(db, {"c": {"$in": list(cs)}}, sort=[("c", 1), ("_id", -1)]):
+        found.setdefault(row.c, row)
+    return found
+
+
+async def add_case(db: Database, row: Case) -> None:
+    """DuplicateKey if the conversation has an open one."""
+    await CASES.insert(db, row)
+
+
+async def swap(db: Database, seen: Case, after: Case) -> Case | None:
+    """Write `after` over `seen` if nobody has changed it since; None if somebody has. The one way a case changes,
+    but for `seat` and `told`.
+    """
+    assert seen.state == after.state or LIFE.may(seen.state, after.state), (seen.state, after.state)
+    before, now = document(seen), document(after)
+    changed = {name: value for name, value in now.items() if before[name] != value}
+    changed["rev"] = seen.rev + 1
+    if "history" in changed and len(after.history) == len(seen.history) + 1:
+        del changed["history"]
+        push: dict[str, Any] = {"$push": {"history": now["history"][-1]}}
+    else:
+        push = {}
+    return await CASES.change(db, {"_id": seen.id, "rev": seen.rev}, {"$set": changed, **push})
+
+
+async def seat(db: Database, case_id: str, agent: Agent, step: Step, due_at: Millis | None) -> Case | None:
+    """The second of the two updates of an assignment: the case is the agent's if it still waits in the queue. The rev
+    is not asked for: that the buyer has said another word meanwhile changes nothing.
+    """
+    put = {
+        "state": "human", "agent_id": agent.id, "person_id": agent.person_id, "agent_name": agent.name,
+        "assigned_at": step.at, "due_at": due_at, "queued_at": None, "after_hours": False,
+    }  # fmt: skip
+    plain: dict[str, Any] = msgspec.to_builtins(step)
+    filled = {"_id": case_id, "state": "queued"}
+    return await CASES.change(
+        db,
+        filled,
+        [
+            {
+                "$set": {
+                    **{name: {"$literal": value} for name, value in put.items()},
+                    "rev": {"$add": ["$rev", 1]},
+                    "untold": {"$concatArrays": ["$untold", [{"$add": ["$rev", 1]}]]},
+                    "history": {
+                        "$concatArrays": [
+                            "$history",
+                            [{"$mergeObjects": [{"$literal": plain}, {"rev": {"$add": ["$rev", 1]}}]}],
+                        ]
+                    },
+                }
+            }
+        ],
+    )
+
+
+async def told(db: Database, case_ids: Sequence[str], rev: int) -> None:
+    """The log holds the words of this rev of these cases."""
+    await CASES.update_many(db, {"_id": {"$in": list(case_ids)}}, {"$pull": {"untold": rev}})
+
+
+async def queued(db: Database, shop_id: str, limit: int) -> list[Case]:
+    """Who waits, in the order in which they are to be served."""
+    return await CASES.many(
+        db, {"shop_id": shop_id, "state": "queued"}, sort=[("priority", -1), ("queued_at", 1), ("_id", 1)], limit=limit
+    )
+
+
+async def places(db: Database, shop_id: str) -> list[tuple[str, str | None]]:
+    """(case id, group) of all who wait, in order: as little as positions need."""
+    found = await CASES.aggregate(
+        db,
+        [
+            {"$match": {"shop_id": shop_id, "state": "queued"}},
+            {"$sort": {"priority": -1, "queued_at": 1, "_id": 1}},
+            {"$project": {"group_id": 1}},
+        ],
+    )
+    return [(row["_id"], row.get("group_id")) for row in found]
+
+
+async def count_queued(db: Database, shop_id: str) -> int:
+    return await CASES.count(db, {"shop_id": shop_id, "state": "queued"})
+
+
+async def waiting_shops(db: Database) -> list[str]:
+    """Shops where somebody waits."""
+    found = await CASES.aggregate(db, [{"$match": {"state": "queued"}}, {"$group": {"_id": "$shop_id"}}])
+    return [row["_id"] for row in found]
+
+
+async def in_state(db: Database, shop_id: str, states: Sequence[CaseState], limit: int) -> list[Case]:
+    query = {"shop_id": shop_id, "state": {"$in": list(states)}}
+    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+async def listed(db: Database, shop_id: str, states: Sequence[CaseState], below: str | None, limit: int) -> list[Case]:
+    """Newest first; no states: in any."""
+    query: dict[str, Any] = {"shop_id": shop_id}
+    if states:
+        query["state"] = {"$in": list(states)}
+    if below:
+        query["_id"] = {"$lt": below}
+    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+async def of_agent(db: Database, agent_id: str) -> list[Case]:
+    """The cases an agent serves now."""
+    return await CASES.many(db, {"agent_id": agent_id, "state": "human"})
+
+
+async def of_agents(db: Database, agent_ids: Sequence[str]) -> list[Case]:
+    return await CASES.many(db, {"agent_id": {"$in": list(agent_ids)}, "state": "human"})
+
+
+async def of_buyer(db: Database, buyer_id: str, limit: int) -> list[Case]:
+    """Newest first."""
+    return await CASES.many(db, {"buyer_id": buyer_id}, sort=[("_id", -1)], limit=limit)
+
+
+async def due(db: Database, now: Millis, limit: int) -> list[Case]:
+    """Open cases whose time has come, longest due first."""
+    return await CASES.many(db, {"open": True, "due_at": {"$lte": now}}, sort=[("due_at", 1)], limit=limit)
+
+
+async def held_by_bot(db: Database, before: Millis, limit: int) -> list[Case]:
+    """Cases in the hands of the automatic answer whose buyer spoke before `before`."""
+    return await CASES.many(db, {"state": "bot", "buyer_at": {"$lte": before}}, limit=limit)
+
+
+async def untold(db: Database, limit: int) -> list[Case]:
+    """Cases whose log lacks a word."""
+    return await CASES.many(db, {"untold": {"$gt": 0}}, limit=limit)
+
+
+async def ended_since(db: Database, shop_id: str, moment: Millis, limit: int) -> list[Case]:
+    """The newest cases of a shop that had a human and ended after `moment`."""
+    query = {"shop_id": shop_id, "state": "ended", "ended_at": {"$gte": moment}}
+    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+# --- agents -----------------------------------------------------------------------------------------------------------
+
+
+async def agent(db: Database, agent_id: str) -> Agent | None:
+    return await AGENTS.one(db, {"_id": agent_id})
+
+
+async def agents(db: Database, shop_id: str) -> list[Agent]:
+    return await AGENTS.many(db, {"shop_id": shop_id})
+
+
+async def all_agents(db: Database, agent_ids: Sequence[str]) -> list[Agent]:
+    return await AGENTS.many(db, {"_id": {"$in": list(agent_ids)}})
+
+
+async def add_agent(db: Database, row: Agent) -> None:
+    """DuplicateKey if the person works here already."""
+    await AGENTS.insert(db, row)
+
+
+async def online(db: Database, shop_id: str, seen_after: Millis) -> list[Agent]:
+    """Who may be given a buyer now, were there room."""
+    return await AGENTS.many(db, {"shop_id": shop_id, "status": "online", "seen_at": {"$gte": seen_after}})
+
+
+async def take_slot(db: Database, agent_id: str, slot: Slot, *, seen_after: Millis | None) -> Agent | None:
+    """The first of the two updates of an assignment: ONE conditional update takes a place, or None. `seen_after`
+    asks for somebody online and there; None: a person takes the case himself.
+    """
+    query: dict[str, Any] = {
+        "_id": agent_id, "slots.case_id": {"$ne": slot.case_id}, "$expr": {"$lt": ["$load", "$cap"]}
+    }  # fmt: skip
+    if seen_after is not None:
+        query |= {"status": "online", "seen_at": {"$gte": seen_after}}
+    return await AGENTS.change(
+        db,
+        query,
+        {
+            "$push": {"slots": {"case_id": slot.case_id, "at": slot.at}},
+            "$inc": {"load": 1, "rev": 1},
+            "$max": {"last_assigned_at": slot.at},
+        },
+    )
+
+
+async def give_back(db: Database, agent_id: str, case_id: str, *, older_than: Millis | None = None) -> Agent | None:
+    """Free the place held for a case; None if there was none (any more), so twice is once."""
+    held: dict[str, Any] = {"case_id": case_id}
+    if older_than is not None:
+        held["at"] = {"$lt": older_than}
+    return await AGENTS.change(
+        db,
+        {"_id": agent_id, "slots": {"$elemMatch": held}},
+        {"$pull": {"slots": {"case_id": case_id}}, "$inc": {"load": -1, "rev": 1}},
+    )
+
+
+async def set_status(db: Database, seen: Agent, after: Agent) -> Agent | None:
+    """Write name, status and presence; None if the status was changed meanwhile."""
+    return await AGENTS.change(
+        db,
+        {"_id": seen.id, "status": seen.status},
+        {
+            "$set": {"status": after.status, "reason": after.reason, "status_at": after.status_at, "name": after.name},
+            "$max": {"seen_at": after.seen_at},
+            "$inc": {"rev": 1},
+        },
+    )
+
+
+async def arrange(db: Database, agent_id: str, put: dict[str, Any]) -> Agent | None:
+    """Set cap, groups, skills."""
+    return await AGENTS.change(db, {"_id": agent_id}, {"$set": put, "$inc": {"rev": 1}})
+
+
+async def seen(db: Database, person_ids: Sequence[str], at: Millis) -> int:
+    """These people are there, at all their desks."""
+    change = {"$max": {"seen_at": at}, "$set": {"gone_at": None}}
+    return await AGENTS.update_many(db, {"person_id": {"$in": list(person_ids)}}, change)
+
+
+async def gone(db: Database, agent_id: str, at: Millis, seen_before: Millis) -> Agent | None:
+    """Note, once, that nobody has seen this agent since before `seen_before`."""
+    lost = {"_id": agent_id, "gone_at": None, "seen_at": {"$lt": seen_before}}
+    return await AGENTS.change(db, lost, {"$set": {"gone_at": at}, "$inc": {"rev": 1}})
+
+
+async def were_gone(db: Database, person_ids: Sequence[str]) -> list[Agent]:
+    return await AGENTS.many(db, {"person_id": {"$in": list(person_ids)}, "gone_at": {"$gt": 0}})
+
+
+async def loaded_agents(db: Database) -> list[Agent]:
+    """Everyone who holds a place."""
+    return await AGENTS.many(db, {"load": {"$gt": 0}})
+
+
+async def add_shift(db: Database, row: Shift) -> None:
+    await SHIFTS.insert(db, row)
+
+
+# --- groups, settings, messages ---------------------------------------------------------------------------------------
+
+
+async def groups(db: Database, shop_id: str) -> list[Group]:
+    return [one for one in await GROUPS.many(db, {"shop_id": shop_id}, sort=[("_id", 1)]) if not one.gone]
+
+
+async def add_group(db: Database, row: Group) -> None:
+    await GROUPS.insert(db, row)
+
+
+async def change_group(db: Database, shop_id: str, group_id: str, put: dict[str, Any]) -> Group | None:
+    return await GROUPS.change(db, {"_id": group_id, "shop_id": shop_id}, {"$set": put})
+
+
+async def newest_settings(db: Database, scope: str) -> SettingsDocument | None:
+    return await SETTINGS.one(db, {"scope": scope}, sort=[("version", -1)])
+
+
+async def add_settings(db: Database, row: SettingsDocument) -> None:
+    """DuplicateKey if another was faster."""
+    await SETTINGS.insert(db, row)
+
+
+async def message(db: Database, shop_id: str, message_id: str) -> LeaveMessage | None:
+    return await MESSAGES.one(db, {"_id": message_id, "shop_id": shop_id})
+
+
+async def message_by_request(db: Database, buyer_id: str, request_id: str) -> LeaveMessage | None:
+    return await MESSAGES.one(db, {"buyer_id": buyer_id, "request_id": request_id})
+
+
+async def add_message(db: Database, row: LeaveMessage) -> None:
+    """DuplicateKey if this request has left it already."""
+    await MESSAGES.insert(db, row)
+
+
+async def messages(
+    db: Database, shop_id: str, states: Sequence[str], below: str | None, limit: int
+) -> list[LeaveMessage]:
+    """Newest first."""
+    query = {"shop_id": shop_id, "state": {"$in": list(states)}} | ({"_id": {"$lt": below}} if below else {})
+    return await MESSAGES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+async def move_message(
+    db: Database, shop_id: str, message_id: str, sources: Sequence[str], put: dict[str, Any], *, by: str | None = None
+) -> LeaveMessage | None:
+    """None unless it is at this shop, in one of `sources` (and, with `by`, in that person's hands or nobody's)."""
+    query: dict[str, Any] = {"_id": message_id, "shop_id": shop_id, "state": {"$in": list(sources)}}
+    if by is not None:
+        query["by"] = {"$in": [by, None]}
+    return await MESSAGES.change(db, query, {"$set": put})
+
+
+# --- the sweep --------------------------------------------------------------------------------------------------------
+
+
+async def take_turn(db: Database, now: Millis, every_ms: int) -> Sweep | None:
+    """The sweep's mark, if nobody has swept within `every_ms`: then it is ours for that long."""
+    await SWEEPS.update(db, {"_id": "log"}, {"$setOnInsert": {"until": now, "turn_at": 0}}, upsert=True)
+    return await SWEEPS.change(db, {"_id": "log", "turn_at": {"$lte": now - every_ms}}, {"$set": {"turn_at": now}})
+
+
+async def swept(db: Database, until: Millis) -> None:
+    await SWEEPS.update(db, {"_id": "log"}, {"$max": {"until": until}})

@@ -1,0 +1,160 @@
+"""What people see of a case: words of the desk in the log, and notices to those who watch.
+
+A word is owed on the case row (`untold`) from the moment of the transition, so that one lost in a crash is said later;
+its client id is made of the case and the rev, so that saying it again is the same entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import structlog
+
+from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.clock import Clock, monotonic_ms
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation.service import Conversations
+from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk.model import DESK, Agent, Case, Step
+from octshop_rt.im.wire.fields import Body, Visibility
+
+log = structlog.get_logger(__name__)
+
+_MOST_PUSHED = 500  # places told to those who wait, at a time
+_PUSH_MS = 1_000
+_CLEAR_S = 0.2
+_SERVED_AT_ONCE_S = 0.7
+
+# What the log says of a step, by its reason: the event's name. Steps that are not here are the desk's own business.
+EVENTS: dict[str, str] = {
+    "spoke": "queued", "asked": "queued", "unanswered": "queued", "timeout": "queued", "dropped": "queued",
+    "assigned": "assigned", "accepted": "assigned", "answered": "assigned", "transferred": "transferred",
+    "taken_over": "assigned", "resolved": "ended", "unresolved": "ended", "left": "ended", "idle": "ended",
+    "abandoned": "ended", "to_platform": "to_platform", "reopened": "reopened", "blocked": "ended", "bot": "bot",
+}  # fmt: skip
+
+
+class Telling:
+    """Says and notifies. Nothing here decides, and nothing waits for it."""
+
+    def __init__(self, db: Database, clock: Clock, bus: Bus, tasks: TaskRegistry, conversations: Conversations) -> None:
+        self._db = db
+        self._clock = clock
+        self._bus = bus
+        self._tasks = tasks
+        self._conversations = conversations
+        self._said: dict[int, list[str]] = defaultdict(list)  # revs said and not yet struck off, with their cases
+        self._clearing: asyncio.Task[None] | None = None
+        self._pushing: set[str] = set()
+        self._pushed_at: dict[str, int] = {}
+
+    def case(self, case: Case) -> None:
+        """The case has moved: say what is owed and tell whoever watches it."""
+        self._tasks.spawn(self._case(case), name="desk tell")
+
+    def agent(self, agent: Agent) -> None:
+        """An agent's state or load has changed."""
+        self._tasks.spawn(self._agent(agent), name="desk agent")
+
+    def note(self, case: Case, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
+        """A word about a case that moved nothing: an invitation, a whisper, a card."""
+        self._tasks.spawn(self._say(case.c, ev, m, body, vis), name="desk note")
+
+    async def _case(self, case: Case) -> None:
+        if case.state == "queued" and case.untold:
+            # A buyer who is served at once need not read that there is a queue.
+            await asyncio.sleep(_SERVED_AT_ONCE_S)
+            case = await store.case(self._db, case.id) or case
+        for rev in case.untold:
+            await self.owed(case, rev)
+        place = {"state": case.state}
+        await notify(self._bus, Notice(topic="case", id=case.id, rev=case.rev, d=place))
+        await notify(self._bus, Notice(topic="board", id=case.shop_id, rev=self._clock.now(), d={"case": case.id}))
+        if case.state == "queued" or (case.history and case.history[-1].was == "queued"):
+            self.queue(case.shop_id)
+
+    async def owed(self, case: Case, rev: int) -> None:
+        """Say the word of one rev; it stays owed when the log does not take it."""
+        step = next((one for one in case.history if one.rev == rev), None)
+        overtaken = step is not None and step.now == "queued" and case.state != "queued"
+        if step is not None and step.why in EVENTS and not overtaken:
+            vis: Visibility | None = "staff" if step.why == "bot" else None
+            body = _body(case, step)
+            if not await self._say(case.c, EVENTS[step.why], f"{case.id}-{rev}", body, vis):
+                return
+            if step.note and not await self._jot(case, step.note, step.by, f"{case.id}-{rev}n"):
+                return
+        self._said[rev].append(case.id)
+        if self._clearing is None or self._clearing.done():
+            self._clearing = self._tasks.spawn(self._strike_off(), name="desk told")
+
+    async def _say(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> bool:
+        said = Body(ev=ev, who=body.who, to=body.to, text=body.text, id=body.id, n=body.n, title=body.title,
+                    price_fen=body.price_fen, picture=body.picture, name=body.name)  # fmt: skip
+        try:
+            await self._conversations.say(c, fr="system", f=DESK, m=m, k="event", b=said, vis=vis)
+        except DomainError as fault:
+            log.info("the desk's word waits", c=c, ev=ev, fault=str(fault))
+            return False
+        return True
+
+    async def _jot(self, case: Case, text: str, by: str, m: str) -> bool:
+        try:
+            await self._conversations.say(
+                case.c, fr="system", f=DESK, m=m, k="note", b=Body(text=text, who=by), vis="staff"
+            )
+        except DomainError as fault:
+            log.info("the desk's note waits", c=case.c, fault=str(fault))
+            return False
+        return True
+
+    async def _strike_off(self) -> None:
+        """Many words in one update: saying costs the assignment nothing."""
+        await asyncio.sleep(_CLEAR_S)
+        said, self._said = self._said, defaultdict(list)
+        for rev, case_ids in said.items():
+            await store.told(self._db, case_ids, rev)
+
+    async def _agent(self, agent: Agent) -> None:
+        d = {"status": agent.status, "load": agent.load, "cap": agent.cap}
+        await notify(self._bus, Notice(topic="desk", id=agent.id, rev=agent.rev, d=d))
+        await notify(self._bus, Notice(topic="board", id=agent.shop_id, rev=self._clock.now(), d={"agent": agent.id}))
+
+    # --- places -------------------------------------------------------------------------------------------------------
+
+    def queue(self, shop_id: str) -> None:
+        """Those who wait have moved up: tell each its place, at most once a second a shop."""
+        if shop_id not in self._pushing:
+            self._pushing.add(shop_id)
+            self._tasks.spawn(self._push(shop_id), name="desk queue")
+
+    async def _push(self, shop_id: str) -> None:
+        rest = self._pushed_at.get(shop_id, 0) + _PUSH_MS - monotonic_ms()
+        if rest > 0:
+            await asyncio.sleep(rest / 1_000)
+        self._pushing.discard(shop_id)
+        self._pushed_at[shop_id] = monotonic_ms()
+        places = await store.places(self._db, shop_id)
+        now = self._clock.now()
+        seats, handling = await self.pace(shop_id)
+        for case_id, place in list(rules.positions(places).items())[:_MOST_PUSHED]:
+            d = {"state": "queued", "pos": place, "ahead": place - 1, "eta_s": rules.eta_s(place - 1, handling, seats)}
+            await notify(self._bus, Notice(topic="case", id=case_id, rev=now, d=d))
+        d = {"waiting": len(places)}
+        await notify(self._bus, Notice(topic="board", id=shop_id, rev=now, d=d))
+        for one in await store.online(self._db, shop_id, now - rules.HERE_MS):
+            await notify(self._bus, Notice(topic="desk", id=one.id, rev=one.rev, d=d))
+
+    async def pace(self, shop_id: str) -> tuple[int, int]:
+        """(seats, milliseconds a conversation holds one) at a shop now."""
+        now = self._clock.now()
+        seats = sum(one.cap for one in await store.online(self._db, shop_id, now - rules.HERE_MS))
+        ended = await store.ended_since(self._db, shop_id, now - 7_200_000, 50)
+        return seats, rules.handling_ms(ended)
+
+
+def _body(case: Case, step: Step) -> Body:
+    return Body(id=case.id, who=step.by, to=step.to, text=step.why)
