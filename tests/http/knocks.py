@@ -2,63 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-import msgspec
-
 from octshop_rt.core.auth.model import Audience
+from tests.http import knocks_desk
+from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.world import PASSWORD, World, photo
-
-MISSING = "Z00000000000000000000000000"
-
-
-class Knock(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to be made by every principal. `fresh` makes body and path anew for each of them."""
-
-    path: str
-    body: Any = None
-    data: bytes | None = None
-    kind: str = ""
-
-
-Make = Callable[[World, str], Awaitable[Knock]]
-
-
-def at(path: str, **body: Any) -> Make:
-    """A fixed path; in path and body `@name` stands for the id of the world's object of that name."""
-
-    async def make(world: World, who: str) -> Knock:
-        return Knock(path=_named(world, path), body=_filled(world, body) if body else None)
-
-    return make
-
-
-def acting(path: str, **body: Any) -> Make:
-    """As `at`, with a new request id each time."""
-
-    async def make(world: World, who: str) -> Knock:
-        return Knock(path=_named(world, path), body={"request_id": world.request_id(), **_filled(world, body)})
-
-    return make
-
-
-def _named(world: World, text: str) -> str:
-    return "/".join(_id(world, part) for part in text.split("/"))
-
-
-def _id(world: World, part: str) -> str:
-    if part == "@missing":
-        return MISSING
-    return world.ids.get(part[1:], world.people.get(part[1:], part)) if part.startswith("@") else part
-
-
-def _filled(world: World, body: Any) -> Any:
-    if isinstance(body, dict):
-        return {name: _filled(world, value) for name, value in body.items()}
-    if isinstance(body, list):
-        return [_filled(world, value) for value in body]
-    return _id(world, body) if isinstance(body, str) else body
 
 
 def login_code(folder: str) -> Make:
@@ -107,7 +54,7 @@ def code_of(path: str, voucher: str, buyer: str, *, acts: bool) -> Make:
     async def make(world: World, who: str) -> Knock:
         found = await world.must(buyer, "GET", f"/buyer/vouchers/{world.ids[voucher]}")
         body = {"text": found["typed_code"], **({"request_id": world.request_id()} if acts else {})}
-        return Knock(path=_named(world, path), body=body)
+        return Knock(path=named(world, path), body=body)
 
     return make
 
@@ -308,4 +255,5 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "other": picture("/shop/S3/scan-photos"),
         "missing": picture(f"/shop/{MISSING}/scan-photos"),
     },
+    **knocks_desk.KNOCKS,
 }

@@ -20,7 +20,8 @@ from octshop_rt.core import ratelimit
 from octshop_rt.core.auth.model import Audience
 from octshop_rt.core.http.routes import Route
 from octshop_rt.core.mongo import Database
-from tests.http.knocks import KNOCKS, MISSING, Knock, Make
+from tests.http.knocking import MISSING, Knock, Make
+from tests.http.knocks import KNOCKS
 from tests.http.world import NATIVE, PRINCIPALS, World, living
 
 FILE = Path(__file__).parent / "matrix.toml"
@@ -48,8 +49,10 @@ def reviewed() -> dict[str, dict[str, list[int]]]:
     }
 
 
-async def _prints(db: Database) -> dict[str, str]:
+async def _prints(world: World) -> dict[str, str]:
     """A fingerprint of every collection."""
+    await world.quiet()
+    db = world.db
     found: dict[str, str] = {}
     for logical, client in db._clients.items():
         answer = await client[f"{db._prefix}_{logical}"].command("dbHash")
@@ -72,6 +75,8 @@ async def _knock(world: World, route: Route, name: str, make: Make) -> tuple[int
     token = "" if audience is None else await world.token(name, audience)
     if "fresh_charge" in _text(make):
         world.ids["fresh_charge"] = await world.charge("owner", "S1", "T1")
+    if "fresh_case" in _text(make):
+        world.ids["fresh_case"] = await world.case("buyer_a", "S1")
     knock = await make(world, name)
     status, body = await world.ask(
         route.method, knock.path, token=token, body=knock.body, data=knock.data, kind=knock.kind
@@ -107,7 +112,7 @@ async def test_every_cell_is_as_reviewed(world: World) -> None:  # issue 7, req 
             got: dict[str, int] = {}
             lost: list[Any] = []
             needs_fresh = "fresh" in _text(make) or "fresh_order" in make.__qualname__
-            before = {} if needs_fresh or not refused else known or await _prints(world.db)
+            before = {} if needs_fresh or not refused else known or await _prints(world)
             for name in order:
                 status, body, knock = await _knock(world, route, name, make)
                 got[name] = status
@@ -118,7 +123,7 @@ async def test_every_cell_is_as_reviewed(world: World) -> None:  # issue 7, req 
                 if status >= 400 and MISSING not in knock.path:
                     wrong += [f"{key} {kind} {name}: names {one}" for one in _leaks(world, body, knock)]
                 if name == (refused[-1] if refused else None) and not needs_fresh:
-                    known = after = await _prints(world.db)
+                    known = after = await _prints(world)
                     changed = sorted(one for one in after if after[one] != before.get(one))
                     if changed and not _may_leave_a_trace(key, changed):
                         wrong.append(f"{key} {kind}: refused, and yet changed {changed}")

@@ -23,7 +23,7 @@ from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Branch, Certification, Merchant, Shop, ShopPicture, Till
 from octshop_rt.commerce.shop.staff_model import Role
 from octshop_rt.core.auth import store as auth_store
-from octshop_rt.core.auth.model import Audience, Device
+from octshop_rt.core.auth.model import Audience, Buyer, Device
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.server import runner
 from octshop_rt.core.mongo import Database
@@ -162,6 +162,27 @@ class World:
         message = "paid, and no voucher came"
         raise AssertionError(message)
 
+    async def case(self, buyer: str, shop: str, *, queued: bool = True) -> str:
+        """A fresh case of the buyer at the shop, waiting for a person; the one that was open is ended."""
+        desk = self.app.care.desk
+        who = Buyer(session_id="", person_id=self.people[buyer], device_id="world")
+        old = await desk.arrive(who, shop, None)
+        await desk.end_by_buyer(who, old.id, self.request_id())
+        case = await desk.arrive(who, shop, None)
+        if queued:
+            await desk.ask_person(case.id, "asked", who.person_id)
+        return case.id
+
+    async def left_message(self, buyer: str, case_id: str) -> str:
+        """A message left with a case."""
+        body = {"request_id": self.request_id(), "text": "请回电"}
+        return str((await self.must(buyer, "POST", f"/buyer/cases/{case_id}/messages", body))["id"])
+
+    async def quiet(self) -> None:
+        """Wait until nothing that a request has set in motion is on its way."""
+        while len(self.app.foundation.tasks):
+            await asyncio.sleep(0.02)
+
     async def settle(self) -> None:
         """People, shops, goods, and of each kind of thing one of ours and one of somebody else's."""
         await self._shops()
@@ -179,6 +200,10 @@ class World:
             order_id = await self.order(buyer, sku)
             self.ids[f"order_{buyer[-1]}"] = order_id
             self.ids[f"payment_{buyer[-1]}"] = (await self.payment(buyer, order_id))["payment_id"]
+        for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
+            self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
+            self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)
+        self.ids["agent_s1"] = (await self.must("manager", "POST", "/shop/S1/desk/me/beat"))["id"]
         self.ids["charge_s1"] = await self.charge("owner", "S1", "T1")
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
@@ -266,11 +291,11 @@ async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
             finally:
                 # From here on nothing moves by itself: what changes was changed by a request.
                 await app.dispatcher.stop()
+                await app.care.stop()
             yield world
     finally:
         await server.cleanup()
         # Not app.stop(): it would stop the dispatcher a second time.
-        await app.care.stop()
         await app.im.stop()
         app.commerce.gate.sessions.close()
         app.commerce.gate.passwords.close()

@@ -1,0 +1,60 @@
+"""What a knock is: one request, with the names of the world's objects filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from tests.http.world import World
+
+MISSING = "Z00000000000000000000000000"
+
+
+class Knock(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to be made by every principal. `fresh` makes body and path anew for each of them."""
+
+    path: str
+    body: Any = None
+    data: bytes | None = None
+    kind: str = ""
+
+
+Make = Callable[[World, str], Awaitable[Knock]]
+
+
+def at(path: str, **body: Any) -> Make:
+    """A fixed path; in path and body `@name` stands for the id of the world's object of that name."""
+
+    async def make(world: World, who: str) -> Knock:
+        return Knock(path=named(world, path), body=filled(world, body) if body else None)
+
+    return make
+
+
+def acting(path: str, **body: Any) -> Make:
+    """As `at`, with a new request id each time."""
+
+    async def make(world: World, who: str) -> Knock:
+        return Knock(path=named(world, path), body={"request_id": world.request_id(), **filled(world, body)})
+
+    return make
+
+
+def named(world: World, text: str) -> str:
+    return "/".join(_id(world, part) for part in text.split("/"))
+
+
+def _id(world: World, part: str) -> str:
+    if part == "@missing":
+        return MISSING
+    return world.ids.get(part[1:], world.people.get(part[1:], part)) if part.startswith("@") else part
+
+
+def filled(world: World, body: Any) -> Any:
+    if isinstance(body, dict):
+        return {name: filled(world, value) for name, value in body.items()}
+    if isinstance(body, list):
+        return [filled(world, value) for value in body]
+    return _id(world, body) if isinstance(body, str) else body

@@ -1,0 +1,80 @@
+"""How the desk's routes are knocked at."""
+
+from __future__ import annotations
+
+from tests.http.knocking import Make, acting, at
+
+DESK = "/shop/{shop_id}/desk"
+CASE = f"{DESK}/cases/{{case_id}}"
+
+
+def _shops(path: str, **body: object) -> dict[str, Make]:
+    """Of our shop, of another's, of none."""
+    return {
+        "own": at(f"/shop/S1/{path}", **body),
+        "other": at(f"/shop/S3/{path}", **body),
+        "missing": at(f"/shop/@missing/{path}", **body),
+    }
+
+
+def _case(act: str, **body: object) -> dict[str, Make]:
+    """Each command on a case of its own; then each id exchanged for somebody else's."""
+    return {
+        "own": acting(f"/shop/S1/desk/cases/@fresh_case/{act}", **body),
+        "other": acting(f"/shop/S3/desk/cases/@case_b/{act}", **body),
+        "missing": acting(f"/shop/S1/desk/cases/@missing/{act}", **body),
+        "their_case": acting(f"/shop/S1/desk/cases/@case_b/{act}", **body),
+    }
+
+
+def _buyer(act: str, **body: object) -> dict[str, Make]:
+    return {
+        "own": acting(f"/buyer/cases/@fresh_case/{act}", **body),
+        "other": acting(f"/buyer/cases/@case_b/{act}", **body),
+        "missing": acting(f"/buyer/cases/@missing/{act}", **body),
+    }
+
+
+KNOCKS: dict[str, dict[str, Make]] = {
+    f"GET {DESK}": _shops("desk"),
+    f"PUT {DESK}/me": _shops("desk/me", status="away", reason="午饭"),
+    f"POST {DESK}/me/beat": _shops("desk/me/beat"),
+    f"GET {DESK}/cases": _shops("desk/cases"),
+    f"GET {CASE}": {
+        "own": at("/shop/S1/desk/cases/@case_a"),
+        "other": at("/shop/S3/desk/cases/@case_b"),
+        "missing": at("/shop/S1/desk/cases/@missing"),
+        "their_case": at("/shop/S1/desk/cases/@case_b"),
+    },
+    f"POST {DESK}/next": {
+        "own": acting("/shop/S1/desk/next"),
+        "missing": acting("/shop/@missing/desk/next"),
+        "their_shop": acting("/shop/S2/desk/next"),
+    },
+    f"POST {CASE}/accept": _case("accept"),
+    f"POST {CASE}/transfer": _case("transfer", queue=True),
+    f"POST {CASE}/invite": _case("invite", agent_id="@agent_s1"),
+    f"POST {CASE}/end": _case("end", resolved=True),
+    f"POST {CASE}/reopen": _case("reopen"),
+    f"GET {DESK}/messages": _shops("desk/messages"),
+    f"PUT {DESK}/messages/{{message_id}}": {
+        "own": at("/shop/S1/desk/messages/@message_a", state="open"),
+        "other": at("/shop/S3/desk/messages/@message_b", state="open"),
+        "missing": at("/shop/S1/desk/messages/@missing", state="open"),
+        "their_message": at("/shop/S1/desk/messages/@message_b", state="open"),
+    },
+    "POST /buyer/cases": {
+        "own": acting("/buyer/cases", shop_id="S1"),
+        "missing": acting("/buyer/cases", shop_id="@missing"),
+        "their_order": acting("/buyer/cases", shop_id="S3", ctx={"k": "order", "id": "@order_b"}),
+    },
+    "GET /buyer/cases": {"own": at("/buyer/cases")},
+    "GET /buyer/cases/{case_id}": {
+        "own": at("/buyer/cases/@case_a"),
+        "other": at("/buyer/cases/@case_b"),
+        "missing": at("/buyer/cases/@missing"),
+    },
+    "POST /buyer/cases/{case_id}/person": _buyer("person"),
+    "POST /buyer/cases/{case_id}/end": _buyer("end"),
+    "POST /buyer/cases/{case_id}/messages": _buyer("messages", text="在吗"),
+}
