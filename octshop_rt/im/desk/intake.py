@@ -225,15 +225,19 @@ class Intake:
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    async def arrive(self, conversation: Conversation, ctx: Context | None) -> Case:
+    async def looked_at(self, buyer_id: str, shop_id: str, ctx: Context | None) -> Card | None:
+        """The card of what a buyer comes from. NoSuchContext for what is not there or not theirs."""
+        if ctx is None:
+            return None
+        card = await self._around.card(buyer_id, shop_id, ctx)
+        if card is None:
+            raise NoSuchContext
+        return card
+
+    async def arrive(self, conversation: Conversation, card: Card | None) -> Case:
         """The buyer stands at the door, having said nothing yet: the open case, or a new one. What is being looked at
-        is shown to both sides as a card, once for each thing. NoSuchContext for what is not there or not theirs.
+        is shown to both sides as a card, once for each thing.
         """
-        card = None
-        if ctx is not None:
-            card = await self._around.card(conversation.buyer_id, conversation.shop_id, ctx)
-            if card is None:
-                raise NoSuchContext
         case = await store.open_case(self._db, conversation.id)
         if case is None:
             return await self.open(conversation, card)

@@ -116,9 +116,12 @@ class Desk:
     # --- buyers -------------------------------------------------------------------------------------------------------
 
     async def arrive(self, who: Buyer, shop_id: str, ctx: Context | None) -> Case:
-        """The buyer opens the chat of a shop, from somewhere: conversation and case, found or made."""
+        """The buyer opens the chat of a shop, from somewhere: conversation and case, found or made. NoSuchShop,
+        NoSuchContext.
+        """
+        card = await self.intake.looked_at(who.person_id, shop_id, ctx)
         conversation = await self._conversations.open(who, shop_id, ctx)
-        return await self.intake.arrive(conversation, ctx)
+        return await self.intake.arrive(conversation, card)
 
     async def of_buyer(self, who: Buyer, case_id: str) -> Case:
         """NoSuchCase for other people's."""
