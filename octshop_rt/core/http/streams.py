@@ -12,6 +12,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from octshop_rt.core.clock import monotonic_ms
+from octshop_rt.core.http.load import PLACE
 from octshop_rt.core.http.refusals import TooLarge, TooSlow
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ class Stream:
         self.content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self.length = request.content_length
         self._content = request.content
+        self._place = request[PLACE]
         self._most = most
         if self.length is not None and self.length > most:
             raise TooLarge(limit=most)
@@ -35,11 +37,8 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read, until = 0, monotonic_ms() + WHOLE_SECONDS * 1000
         while True:
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    chunk = await self._content.readany()
-            except TimeoutError:
-                raise TooSlow from None
+            async with self._place.reading(IDLE_SECONDS):
+                chunk = await self._content.readany()
             if not chunk:
                 return
             read += len(chunk)
