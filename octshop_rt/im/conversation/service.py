@@ -218,6 +218,10 @@ class Conversations:
         _, mine = await self.standing(who, frame.c)
         return await self._reader.pull(frame, mine)
 
+    async def page(self, frame: Pull, mine: Side) -> Pulled:
+        """The same for the house itself, which has asked who may see it."""
+        return await self._reader.pull(frame, mine)
+
     async def sync(self, who: Party, frame: Sync) -> SyncedPage:
         """A page of everything `who` is in, with what is newer than the client's heads."""
         if isinstance(who, Buyer):
