@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from octshop_rt.app import across, care
-from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Watching
+from octshop_rt.app.between import BranchesOfShops, ChatDirectory, Watching
 from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
-from octshop_rt.app.files import make_media, object_checks
 from octshop_rt.app.foundation import Foundation, lay
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.inventory import checks as inventory_checks
@@ -35,12 +34,9 @@ from octshop_rt.core.http.server import build_app
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.core.uploads import PicturePool
-from octshop_rt.im.api.files import Files
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.desk.watching import DeskWatching
-from octshop_rt.im.media import checks as media_checks
-from octshop_rt.im.media.service import Media
 from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
@@ -57,7 +53,6 @@ from octshop_rt.verify.service import Redeemer
 CHECKS: tuple[Check, ...] = (
     *im_checks.CHECKS,
     *care.CHECKS,
-    *media_checks.CHECKS,
     *order_checks.CHECKS,
     *inventory_checks.CHECKS,
     *payment_checks.CHECKS,
@@ -71,11 +66,6 @@ CHECKS: tuple[Check, ...] = (
     *member_checks.CHECKS,
     *staff_checks.CHECKS,
 )
-
-
-def checks(settings: Settings) -> tuple[Check, ...]:
-    """All that fsck can ask, with what depends on where the files of these settings lie."""
-    return (*CHECKS, *object_checks(settings))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +87,6 @@ class App:
     verify: Verify
     im: ImServer
     care: Care
-    media: Media
     dispatcher: Dispatcher
     routes: Sequence[Route]
     web: web.Application
@@ -121,7 +110,6 @@ class App:
             parts.callback(self.verify.pictures.close)
             parts.callback(self.commerce.gate.passwords.close)
             parts.callback(self.commerce.gate.sessions.close)
-            parts.push_async_callback(self.media.close)
             parts.push_async_callback(self.dispatcher.stop)
             parts.push_async_callback(self.im.stop)
             parts.push_async_callback(self.care.stop)
@@ -135,7 +123,6 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     verify = _verify(on, BranchesOfShops(commerce.shops))
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)
-    media = make_media(on)
     im = ImServer(
         db=on.db,
         clock=on.clock,
@@ -149,11 +136,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         address=address,
         node=on.node,
         metrics=on.metrics,
-        media=media,
-        cards=ShopCards(commerce.catalog, commerce.orders),
     )
     service = raise_care(on, commerce, im)
-    routes = [*commerce.routes(), *verify.routes, *Files(media).routes(), *service.routes]
+    routes = [*commerce.routes(), *verify.routes, *service.routes]
     application = build_app(
         routes,
         sessions=commerce.gate.sessions,
@@ -175,12 +160,11 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         verify=verify,
         im=im,
         care=service,
-        media=media,
         dispatcher=Dispatcher(
             on.db,
             on.clock,
             on.bus,
-            subscriptions(_handlers(on, commerce, verify, im)),
+            subscriptions(_handlers(on, commerce, verify)),
             owner=on.node,
             unheard=UNHEARD,
         ),
@@ -224,7 +208,7 @@ def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
     )
 
 
-def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer) -> Handlers:
+def _handlers(on: Foundation, commerce: Commerce, verify: Verify) -> Handlers:
     return Handlers(
         orders=commerce.order_handlers,
         order_notices=OrderNotices(on.clock, on.bus),
@@ -234,7 +218,6 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer) 
         refunds=commerce.money.refunds,
         ledger=commerce.money.ledger,
         issuer=verify.issuer,
-        changes=im.changes,
     )
 
 

@@ -2,6 +2,7 @@
 import { computed, inject, provide, shallowReactive, type ComputedRef, type InjectionKey } from 'vue'
 import type { ImClient } from '@kit/im/client'
 import { liveIm, type LiveIm } from '@kit/im/live'
+import { openDesk, type Desk } from './cases/desk'
 import type { Post } from '@kit/staff/staff'
 
 export interface Workplace {
@@ -15,6 +16,7 @@ export interface Workplace {
   may: (right: string, shopId?: string) => boolean
   /** Colleagues by person id, filled by whoever learns a name. */
   names: Map<string, string>
+  desk: Desk
 }
 
 const KEY: InjectionKey<Workplace> = Symbol('workplace')
@@ -22,7 +24,7 @@ const KEY: InjectionKey<Workplace> = Symbol('workplace')
 export function openWorkplace(im: ImClient, posts: () => Post[]): Workplace {
   const list = computed(posts)
   const shops = computed(() => new Map(list.value.map((post) => [post.shop_id, post])))
-  const place: Workplace = {
+  const bare: Omit<Workplace, 'desk'> = {
     im,
     live: liveIm(im),
     posts: list,
@@ -31,6 +33,7 @@ export function openWorkplace(im: ImClient, posts: () => Post[]): Workplace {
     may: (right, shopId) => list.value.some((post) => (!shopId || post.shop_id === shopId) && post.rights.includes(right)),
     names: shallowReactive(new Map<string, string>()),
   }
+  const place: Workplace = { ...bare, desk: openDesk(bare) }
   provide(KEY, place)
   return place
 }

@@ -5,33 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
-from tests.web.conftest import Gate, Product, Size, Visit, Visitor
-from tests.web.people import AGENT, COFFEE, LATTE, BuyerByWire
-
-FIRST, SECOND = "13800000001", "13800000002"
-CHAT = f"/shop/chat/{COFFEE}"
-
-
-def ask(buyer: Visitor, text: str) -> None:
-    """The buyer writes in the shop's own chat page."""
-    buyer.page.locator("textarea").fill(text)
-    # It can be pressed once the conversation is open.
-    buyer.page.locator("button[type=submit]").click()
-    expect(buyer.page.locator("[data-bubble]").last).to_contain_text(text)
-
-
-def bubbles(page: Page, text: str) -> Locator:
-    """The agent's lines with this text."""
-    return page.get_by_test_id("message").filter(has_text=text)
-
-
-def open_desk(visit: Visit, *, size: Size = "desk", lang: str = "zh-CN", dark: bool = False) -> Visitor:
-    """Signed in and connected."""
-    agent = visit("/agent/", size=size, lang=lang, dark=dark, signed_in=AGENT, audience="staff")
-    expect(agent.page.get_by_test_id("connection")).to_have_attribute("data-phase", "online")
-    return agent
+from tests.web.conftest import Gate, Product, Size, Visit
+from tests.web.desk import CHAT, FIRST, SECOND, ask, bubbles, open_desk
+from tests.web.people import LATTE, BuyerByWire
 
 
 def test_a_question_waits_in_colour_and_is_answered_and_read(visit: Visit) -> None:  # issue 9, 16
@@ -175,5 +153,5 @@ def test_the_desk_at_every_size_in_both_languages(visit: Visit, size: Size, lang
     agent.shot(f"agent-{size}-{lang}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     if lang == "en":
-        for name in ("filter-all", "filter-waiting", "filter-unread", "send"):
+        for name in ("filter-mine", "filter-queued", "filter-all", "filter-ended", "send"):
             assert not re.search(r"[\u4e00-\u9fff]", page.get_by_test_id(name).inner_text())

@@ -13,10 +13,11 @@ interface Stored {
   ms?: number
 }
 
-export function upload(shopId: string, file: File, kind: SayKind, going: (done: number) => void): Promise<Body> {
+/** `requestId` is kept over retries: the same upload again gives the same file. */
+export function upload(shopId: string, file: File, kind: SayKind, requestId: string, going: (done: number) => void): Promise<Body> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open('POST', `/api/v1/shop/${shopId}/files?${new URLSearchParams({ kind, name: file.name.slice(0, 200) })}`)
+    request.open('POST', `/api/v1/shop/${shopId}/files?${new URLSearchParams({ request_id: requestId, kind, name: file.name.slice(0, 200) })}`)
     request.setRequestHeader('Content-Type', file.type || 'application/octet-stream')
     request.setRequestHeader('Accept-Language', language())
     request.setRequestHeader('X-CSRF-Token', api.csrf)

@@ -1,12 +1,12 @@
 // Files on their way into a conversation: dropped, pasted or chosen, uploaded at once, sent when the agent presses Enter.
 import { computed, reactive, type ComputedRef } from 'vue'
 import type { Body, SayKind } from '@kit/im/types'
-import { ApiError } from '@kit/api/http'
+import { ApiError, newRequestId } from '@kit/api/http'
 import { say } from '@kit/i18n'
 import { upload } from './upload'
 
 export interface Attached {
-  id: number
+  id: string
   file: File
   /** For pictures, shown while it loads. */
   preview: string
@@ -28,7 +28,6 @@ export function kindOf(file: Pick<File, 'type'>): SayKind {
 }
 
 const all = reactive(new Map<string, Attached[]>())
-let last = 0
 
 export function useUploads(c: () => string, shopId: () => string): {
   list: ComputedRef<Attached[]>
@@ -46,7 +45,7 @@ export function useUploads(c: () => string, shopId: () => string): {
     one.done = 0
     one.reason = ''
     try {
-      one.body = await upload(shop, one.file, one.kind, (done) => (one.done = done))
+      one.body = await upload(shop, one.file, one.kind, one.id, (done) => (one.done = done))
       one.state = 'ready'
     } catch (fault) {
       one.state = 'failed'
@@ -60,7 +59,7 @@ export function useUploads(c: () => string, shopId: () => string): {
     for (const file of [...files].slice(0, MOST_AT_ONCE - mine.length)) {
       const kind = kindOf(file)
       const preview = kind === 'image' ? URL.createObjectURL(file) : ''
-      mine.push({ id: (last += 1), file, preview, kind, state: 'uploading', done: 0, reason: '', body: {} })
+      mine.push({ id: newRequestId(), file, preview, kind, state: 'uploading', done: 0, reason: '', body: {} })
       const one = mine.at(-1)
       if (one) void start(one, shopId())
     }

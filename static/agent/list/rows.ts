@@ -1,11 +1,11 @@
 // The queue's rows: what the log knows of a conversation, and what the desk knows of its case.
 import type { Conversation } from '@kit/im/types'
+import type { CaseView } from '../cases/types'
 import { draftOf } from '../chat/drafts'
 import { say } from '../chat/lines'
 import { lastSaid, lastTime, waitingSince } from './waiting'
 
-export type Tab = 'mine' | 'queued' | 'all' | 'ended' | 'waiting' | 'unread'
-export type CaseState = 'new' | 'bot' | 'queued' | 'human' | 'ended'
+export type Tab = 'mine' | 'queued' | 'all' | 'ended'
 
 export interface Row {
   c: string
@@ -15,11 +15,13 @@ export interface Row {
   unread: number
   /** Since when somebody waits; 0: nobody does. */
   since: number
+  /** When the desk gives it to somebody else; 0: never. */
+  due: number
   at: number
   line: string
   draft: string
   typingUntil: number
-  state: CaseState | ''
+  state: CaseView['state'] | ''
   /** Who serves the buyer, when it is not this person. */
   with: string
   labels: string[]
@@ -28,14 +30,35 @@ export interface Row {
 
 type Say = (key: string, data?: Record<string, unknown>) => string
 
-export function rowOf(one: Conversation, shop: string, t: Say): Row {
+export interface Known {
+  /** The open case, else the newest ended one. */
+  case: CaseView | undefined
+  mine: boolean
+  /** This agent's business: others' unread is theirs. */
+  concerns: boolean
+  shop: string
+}
+
+/** The machine answers those in `bot`; colleagues' buyers are theirs to answer. */
+function waits(one: Conversation, known: Known): number {
+  const state = known.case?.state
+  if (state === 'ended' || state === 'bot') return 0
+  return waitingSince(one) || (state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0)
+}
+
+export function rowOf(one: Conversation, known: Known, t: Say): Row {
   const last = lastSaid(one)
-  const since = waitingSince(one)
   const words = last ? say(last, t) : (one.ctx?.title ?? t('list.no_words'))
+  const state = known.case?.state ?? ''
+  const tabs: Tab[] = ['all']
+  if (known.mine && state !== 'ended') tabs.push('mine')
+  if (state === 'queued') tabs.push('queued')
+  if (state === 'ended') tabs.push('ended')
   return {
-    c: one.c, shopId: one.shopId, name: one.peer.name || t('chat.buyer'), shop, unread: one.unread, since, at: lastTime(one),
+    c: one.c, shopId: one.shopId, name: one.peer.name || t('chat.buyer'), shop: known.shop, unread: known.concerns ? one.unread : 0,
+    since: waits(one, known), due: known.case?.answer_by ?? 0, at: lastTime(one),
     line: last?.fr === 'staff' && last.k !== 'note' ? t('list.me', { text: words }) : words,
-    draft: draftOf(one.c).text, typingUntil: one.typingUntil, state: '', with: '', labels: [],
-    tabs: ['all', ...(since ? ['waiting' as const] : []), ...(one.unread ? ['unread' as const] : [])],
+    draft: draftOf(one.c).text, typingUntil: one.typingUntil, state,
+    with: state === 'human' && !known.mine ? (known.case?.agent?.name ?? '') : state === 'bot' ? t('case.with_bot') : '', labels: [], tabs,
   }
 }

@@ -23,9 +23,11 @@ export function waitingSince(conversation: Log): number {
   return since
 }
 
-export function lateness(since: number, now: number): Lateness {
+/** `due`: when the shop's own rule gives it to somebody else; 0 leaves the promise above. */
+export function lateness(since: number, now: number, due = 0): Lateness {
   const waited = now - since
-  return waited >= LATE_MS ? 'late' : waited >= SOON_MS ? 'soon' : 'fresh'
+  const late = due > since ? due - since : LATE_MS
+  return waited >= late ? 'late' : waited >= Math.min(SOON_MS, late / 2) ? 'soon' : 'fresh'
 }
 
 /** 75 s → "1:15"; above an hour "2 h". */

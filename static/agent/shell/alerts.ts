@@ -17,11 +17,13 @@ export interface Alerting {
   concerns: (c: string) => boolean
   /** How many wait for this agent. */
   waiting: () => number
+  /** What this agent has not read. */
+  unread: () => number
 }
 
-export function useAlerts({ place, open, choose, concerns, waiting }: Alerting): void {
+export function useAlerts({ place, open, choose, concerns, waiting, unread }: Alerting): void {
   const { t } = useI18n()
-  const { im, live } = place
+  const { im } = place
   let last = 0
 
   function ring(tone: 'message' | 'waiting'): void {
@@ -40,7 +42,7 @@ export function useAlerts({ place, open, choose, concerns, waiting }: Alerting):
   const timer = window.setInterval(() => {
     if (waiting() > 0 && Date.now() - last >= AGAIN_MS) ring('waiting')
   }, 2_000)
-  watch([live.unread, () => t('app.name')], ([unread, title]) => badge(unread, title), { immediate: true })
+  watch([unread, () => t('app.name')], ([count, title]) => badge(count, title), { immediate: true })
   onScopeDispose(() => {
     off()
     window.clearInterval(timer)

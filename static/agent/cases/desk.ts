@@ -1,0 +1,157 @@
+// The desk as the server tells it, for every shop this person answers for: who is served, who waits, who is there.
+// Notices only say that something moved; what is true is asked for, at most a few times a second.
+import { computed, onScopeDispose, reactive, ref, shallowReactive, watch, type ComputedRef } from 'vue'
+import { sentence, type Page } from '@kit/api/http'
+import { api, session } from '@kit/staff/staff'
+import type { Workplace } from '../workplace'
+import type { AgentView, CaseView, DeskView } from './types'
+
+export interface Desk {
+  views: Map<string, DeskView>
+  /** The open case of a conversation, as far as this desk knows. */
+  caseOf: (c: string) => CaseView | undefined
+  endedOf: (c: string) => CaseView | undefined
+  isMine: (one: CaseView | undefined) => boolean
+  /** Own buyers, those who wait, those with the machine: this agent's business. Others' are looked at only. */
+  concerns: (c: string) => boolean
+  queued: ComputedRef<CaseView[]>
+  mine: ComputedRef<CaseView[]>
+  ended: ComputedRef<CaseView[]>
+  moreEnded: ComputedRef<boolean>
+  loadEnded: (more?: boolean) => Promise<void>
+  me: (shopId: string) => AgentView | undefined
+  refresh: (shopId?: string) => void
+  /** What came back from a command is known at once. */
+  took: (one: CaseView) => void
+  fault: { readonly value: string }
+  ready: { readonly value: boolean }
+}
+
+const REST_MS = 150
+const AGAIN_MS = 30_000
+
+export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
+  const views = shallowReactive(new Map<string, DeskView>())
+  /** What colleagues serve: named in the list of all. */
+  const theirs = shallowReactive(new Map<string, CaseView[]>())
+  const done = reactive(new Map<string, { list: CaseView[]; next: string | null }>())
+  const fault = ref('')
+  const watched = new Map<string, () => void>()
+  const timers = new Map<string, number>()
+  const shops = computed(() => place.posts.value.map((post) => post.shop_id))
+  const myId = computed(() => session.me.value?.person.id ?? '')
+  let gone = false
+
+  async function load(shop: string): Promise<void> {
+    timers.delete(shop)
+    try {
+      // Who comes to work is there at once; who manages says so first (status), or they would get buyers by looking in.
+      if (!views.has(shop) && !place.may('shop.manage', shop)) await api.post(`/shop/${shop}/desk/me/beat`)
+      const [view, served] = await Promise.all([
+        api.get<DeskView>(`/shop/${shop}/desk`),
+        api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'human' }),
+      ])
+      if (gone) return
+      views.set(shop, view)
+      theirs.set(shop, served.items)
+      for (const agent of view.agents) place.names.set(agent.person_id, agent.name)
+      fault.value = ''
+      listen(shop, view.me.id)
+    } catch (error) {
+      fault.value = sentence(error)
+    }
+  }
+
+  function refresh(shop?: string): void {
+    for (const one of shop ? [shop] : shops.value)
+      if (!timers.has(one)) timers.set(one, window.setTimeout(() => void load(one), REST_MS))
+  }
+
+  function listen(shop: string, agentId: string): void {
+    if (watched.has(shop)) return
+    watched.set(shop, place.im.watch('desk', [agentId], () => refresh(shop)))
+  }
+
+  // A word of the desk in the log (taken, passed on, ended) says the same as a notice, and cannot be lost.
+  const off = [
+    place.im.on('entry', ({ c, entry }) => {
+      const known = byC.value.get(c)
+      if (entry.fr === 'system' || (entry.fr === 'buyer' && (!known || known.state === 'ended'))) refresh(place.im.conversation(c)?.shopId)
+    }),
+    place.im.on('connection', (state) => state.phase === 'online' && refresh()),
+  ]
+  const clock = window.setInterval(() => document.visibilityState === 'visible' && refresh(), AGAIN_MS)
+  watch(shops, () => refresh(), { immediate: true })
+  onScopeDispose(() => {
+    gone = true
+    off.forEach((stop) => stop())
+    for (const stop of watched.values()) stop()
+    for (const timer of timers.values()) window.clearTimeout(timer)
+    window.clearInterval(clock)
+  })
+
+  const all = (pick: (view: DeskView) => readonly CaseView[]): CaseView[] => [...views.values()].flatMap(pick)
+  const mine = computed(() => all((view) => [...view.mine, ...view.invited]))
+  const queued = computed(() => all((view) => view.queued))
+  const byC = computed(() => {
+    const map = new Map<string, CaseView>()
+    for (const one of [...theirs.values()].flat()) map.set(one.c, one)
+    for (const one of all((view) => [...view.bot, ...view.queued, ...view.invited, ...view.mine])) map.set(one.c, one)
+    return map
+  })
+  const ended = computed(() => [...done.values()].flatMap((shop) => shop.list).filter((one) => !byC.value.has(one.c)))
+  const endedByC = computed(() => new Map([...ended.value].reverse().map((one) => [one.c, one])))
+  const isMine = (one: CaseView | undefined): boolean => one !== undefined && (one.agent?.person_id === myId.value || one.guests.includes(myId.value))
+
+  async function loadEnded(more = false): Promise<void> {
+    await Promise.all(shops.value.map(async (shop) => {
+      const held = done.get(shop)
+      if (more && held?.next === null) return
+      try {
+        const page = await api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'ended', cursor: more ? held?.next : null })
+        done.set(shop, { list: more && held ? [...held.list, ...page.items] : page.items, next: page.next })
+      } catch (error) {
+        fault.value = sentence(error)
+      }
+    }))
+  }
+
+  function took(one: CaseView): void {
+    const view = views.get(one.shop_id)
+    if (!view) return
+    const without = (list: readonly CaseView[]): CaseView[] => list.filter((other) => other.id !== one.id)
+    const put = (list: readonly CaseView[], here: boolean): CaseView[] => (here ? [...without(list), one] : without(list))
+    const served = one.state === 'human'
+    views.set(one.shop_id, {
+      ...view,
+      mine: put(view.mine, served && one.agent?.person_id === myId.value),
+      queued: put(view.queued, one.state === 'queued'),
+      bot: put(view.bot, one.state === 'bot'),
+      invited: put(view.invited, served && one.guests.includes(myId.value)),
+    })
+    theirs.set(one.shop_id, put(theirs.get(one.shop_id) ?? [], served))
+    if (one.state === 'ended') void loadEnded()
+    refresh(one.shop_id)
+  }
+
+  return {
+    views,
+    caseOf: (c) => byC.value.get(c),
+    endedOf: (c) => endedByC.value.get(c),
+    isMine,
+    concerns: (c) => {
+      const one = byC.value.get(c)
+      return !one || one.state !== 'human' || isMine(one)
+    },
+    queued,
+    mine,
+    ended,
+    moreEnded: computed(() => [...done.values()].some((shop) => shop.next !== null)),
+    loadEnded,
+    me: (shopId) => views.get(shopId)?.me,
+    refresh,
+    took,
+    fault,
+    ready: computed(() => views.size > 0),
+  }
+}
