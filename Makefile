@@ -44,7 +44,7 @@ test: ready-test
 	  || { echo 'pages that failed, once more, one by one:'; $(BIN)/python -m pytest -q --lf --lfnf=none tests/web $(ARGS); }
 
 bench: ready-test
-	@for one in outbox orders scans im_send; do $(BIN)/python loadtests/$$one.py || exit 1; done
+	@for one in outbox orders scans im_send im_nodes im_crowd; do $(BIN)/python loadtests/$$one.py || exit 1; done
 
 bench-im: ready-test
 	@$(BIN)/python loadtests/im_send.py $(ARGS)

@@ -80,7 +80,7 @@ class Device:
             self.link.send({"t": 30, "n": frame["n"]})
         elif kind == 28:
             self.refused += 1
-        elif kind in {2, 27}:
+        elif kind in {2, 25, 27}:
             self.answers.pop(frame.get("i", 0)).set_result(frame)
 
     def _tell(self, m: str) -> None:

@@ -167,3 +167,16 @@ class BillPaid(Event, frozen=True, kw_only=True):
     channel: str
     amount_fen: Fen
     paid_at: Millis
+
+
+class FileDoubt(Event, frozen=True, kw_only=True):
+    """Due: if no entry of a conversation shows this file, it goes."""
+
+    file_id: str
+
+
+class EntryChanged(Event, frozen=True, kw_only=True):
+    """Due: an entry was about to be recalled or edited; if it was, everybody must have been told."""
+
+    c: str
+    s: int

@@ -17,6 +17,8 @@ from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.outbox import Event
 from octshop_rt.events import (
     BillPaid,
+    EntryChanged,
+    FileDoubt,
     OrderClosed,
     OrderPaid,
     OrderUnpaid,
@@ -30,6 +32,7 @@ from octshop_rt.events import (
     VoucherIssued,
     VoucherUsed,
 )
+from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.verify.issue import Issuer
 
 # Events nobody hears, each with its reason.
@@ -49,6 +52,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
     refunds: Refunds
     ledger: Ledger
     issuer: Issuer
+    changes: Changes
 
 
 def subscriptions(to: Handlers) -> list[Subscription]:
@@ -72,5 +76,7 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=VoucherUsed, name="ledger.used", run=to.ledger.on_voucher_used),
         Subscription(event=VoucherUsed, name="order.tell", run=to.order_notices.on_voucher_used, kind="hint"),
         Subscription(event=VoucherExpired, name="verify.expire", run=to.issuer.on_voucher_expired),
+        Subscription(event=EntryChanged, name="im.changed", run=to.changes.on_entry_changed, kind="job"),
+        Subscription(event=FileDoubt, name="media.doubt", run=to.changes.on_file_doubt, kind="outside"),
         Subscription(event=BillPaid, name="bill.tell", run=to.bills.on_bill_paid, kind="hint"),
     ]

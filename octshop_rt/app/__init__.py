@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from octshop_rt.app import across, care
-from octshop_rt.app.between import BranchesOfShops, ChatDirectory, Watching
+from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Watching
 from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
+from octshop_rt.app.files import make_media, object_checks
 from octshop_rt.app.foundation import Foundation, lay
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.inventory import checks as inventory_checks
@@ -34,9 +35,12 @@ from octshop_rt.core.http.server import build_app
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.core.uploads import PicturePool
+from octshop_rt.im.api.files import Files
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.desk.watching import DeskWatching
+from octshop_rt.im.media import checks as media_checks
+from octshop_rt.im.media.service import Media
 from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.ws.server import ImServer
 from octshop_rt.sandbox.proxy import SandboxProxy
@@ -53,6 +57,7 @@ from octshop_rt.verify.service import Redeemer
 CHECKS: tuple[Check, ...] = (
     *im_checks.CHECKS,
     *care.CHECKS,
+    *media_checks.CHECKS,
     *order_checks.CHECKS,
     *inventory_checks.CHECKS,
     *payment_checks.CHECKS,
@@ -66,6 +71,11 @@ CHECKS: tuple[Check, ...] = (
     *member_checks.CHECKS,
     *staff_checks.CHECKS,
 )
+
+
+def checks(settings: Settings) -> tuple[Check, ...]:
+    """All that fsck can ask, with what depends on where the files of these settings lie."""
+    return (*CHECKS, *object_checks(settings))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +97,7 @@ class App:
     verify: Verify
     im: ImServer
     care: Care
+    media: Media
     dispatcher: Dispatcher
     routes: Sequence[Route]
     web: web.Application
@@ -110,6 +121,7 @@ class App:
             parts.callback(self.verify.pictures.close)
             parts.callback(self.commerce.gate.passwords.close)
             parts.callback(self.commerce.gate.sessions.close)
+            parts.push_async_callback(self.media.close)
             parts.push_async_callback(self.dispatcher.stop)
             parts.push_async_callback(self.im.stop)
             parts.push_async_callback(self.care.stop)
@@ -123,6 +135,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     verify = _verify(on, BranchesOfShops(commerce.shops))
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)
+    media = make_media(on)
     im = ImServer(
         db=on.db,
         clock=on.clock,
@@ -136,9 +149,11 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         address=address,
         node=on.node,
         metrics=on.metrics,
+        media=media,
+        cards=ShopCards(commerce.catalog, commerce.orders),
     )
     service = raise_care(on, commerce, im)
-    routes = [*commerce.routes(), *verify.routes, *service.routes]
+    routes = [*commerce.routes(), *verify.routes, *Files(media).routes(), *service.routes]
     application = build_app(
         routes,
         sessions=commerce.gate.sessions,
@@ -160,11 +175,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         verify=verify,
         im=im,
         care=service,
+        media=media,
         dispatcher=Dispatcher(
             on.db,
             on.clock,
             on.bus,
-            subscriptions(_handlers(on, commerce, verify)),
+            subscriptions(_handlers(on, commerce, verify, im)),
             owner=on.node,
             unheard=UNHEARD,
         ),
@@ -208,7 +224,7 @@ def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
     )
 
 
-def _handlers(on: Foundation, commerce: Commerce, verify: Verify) -> Handlers:
+def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer) -> Handlers:
     return Handlers(
         orders=commerce.order_handlers,
         order_notices=OrderNotices(on.clock, on.bus),
@@ -218,6 +234,7 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify) -> Handlers:
         refunds=commerce.money.refunds,
         ledger=commerce.money.ledger,
         issuer=verify.issuer,
+        changes=im.changes,
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.member.service import Members
+from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, Right, Staff
 from octshop_rt.core.errors import NotFound
-from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.im.conversation.model import Conversation, Party, ShopFacts
 from octshop_rt.im.desk.watching import DeskWatching
+from octshop_rt.im.wire.fields import Body, CardKind
 from octshop_rt.verify.codes import Codes
 
 
@@ -36,6 +39,43 @@ class ChatDirectory:
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         """Nicknames by id."""
         return {person_id: card.nickname for person_id, card in (await self._members.cards(buyer_ids)).items()}
+
+
+class ShopCards:
+    """What cards of a conversation may show: goods of its shop, orders of its two sides."""
+
+    def __init__(self, catalog: CatalogService, orders: OrderService) -> None:
+        self._catalog = catalog
+        self._orders = orders
+
+    async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
+        """A snapshot as it is now. Both sides may show both kinds; opening a card asks its own route again."""
+        if kind == "product":
+            return await self._product(conversation, thing_id)
+        if kind == "order":
+            order = await self._orders.between(conversation.buyer_id, conversation.shop_id, thing_id)
+            return None if order is None else _order_card(order)
+        return None
+
+    async def _product(self, conversation: Conversation, product_id: str) -> Body | None:
+        try:
+            product, _ = await self._catalog.product(product_id)
+        except NotFound:
+            return None
+        if product.shop_id != conversation.shop_id:
+            return None
+        return Body(
+            id=product.id,
+            title=product.title[:200],
+            price_fen=product.price_fen,
+            picture=f"{product.picture.seed}/{product.picture.hue}",
+        )
+
+
+def _order_card(order: Order) -> Body:
+    line = order.lines[0]
+    picture = f"{line.picture.seed}/{line.picture.hue}"
+    return Body(id=order.id, title=line.title[:200], price_fen=order.payable_fen, picture=picture)
 
 
 class Watching:

@@ -14,16 +14,19 @@ from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.fsck import Check
 from octshop_rt.core.http.routes import Route
+from octshop_rt.im.api.desk_board import DeskOfManagers
 from octshop_rt.im.api.desk_buyer import DeskOfBuyers
 from octshop_rt.im.api.desk_staff import DeskOfStaff
 from octshop_rt.im.conversation.model import ShopFacts
+from octshop_rt.im.desk import checks as desk_checks
 from octshop_rt.im.desk.handover import Handover
 from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
 from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.wire.fields import Context
 from octshop_rt.im.ws.server import ImServer
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = desk_checks.CHECKS
 
 _LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4
 
@@ -64,7 +67,11 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer) -> Care:
     return Care(
         desk=desk,
         handover=handover,
-        routes=[*DeskOfStaff(desk, handover, on.clock).routes(), *DeskOfBuyers(desk, on.clock).routes()],
+        routes=[
+            *DeskOfStaff(desk, handover, on.clock).routes(),
+            *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
+            *DeskOfBuyers(desk, on.clock).routes(),
+        ],
         foundation=on,
         commerce=commerce,
     )

@@ -88,7 +88,7 @@ def fsck(
     only: Annotated[list[str] | None, typer.Option(help="F50 …", show_default=False)] = None,
 ) -> None:
     """The oracle of operators and of fault tests."""
-    go(partial(upkeep.check_all, config, data, product.checks(), only or []))
+    go(partial(product.check_all, config, data, only or []))
 
 
 @outbox.callback()

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from octshop_rt import app, demo
-from octshop_rt.cli import workers
+from octshop_rt.cli import upkeep, workers
 from octshop_rt.cli.doctor import web_dir
 from octshop_rt.cli.family import Member, stay
 from octshop_rt.cli.ports import must_be_free
@@ -24,7 +24,6 @@ from octshop_rt.commerce.api.channel import notice_path
 from octshop_rt.commerce.payment.settle import DEFAULT_ACCOUNT
 from octshop_rt.core import logging, mongo
 from octshop_rt.core.clock import Clock, monotonic_ms
-from octshop_rt.core.fsck import Check
 from octshop_rt.core.http import openapi
 from octshop_rt.core.http.routes import API
 from octshop_rt.core.http.server import VERSION
@@ -144,9 +143,9 @@ async def write_openapi(to: Path) -> int:
     return 0
 
 
-def checks() -> Sequence[Check]:
-    """Every domain's."""
-    return app.CHECKS
+async def check_all(config: Path | None, data: Path, only: Sequence[str]) -> int:
+    """Every domain's checks, and those of the store in which the files of these settings lie."""
+    return await upkeep.check_all(config, data, app.checks(load(config)), only)
 
 
 async def _simulator(

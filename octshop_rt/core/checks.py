@@ -51,7 +51,7 @@ async def _missing_indexes(db: Database) -> AsyncIterator[Finding]:
 
 
 async def _misfits(db: Database) -> AsyncIterator[Finding]:
-    for collection in mongo.declared:
+    for collection in (one for one in mongo.declared if not one.bulk):
         async for doc in db.raw(collection).find({}):
             object_id = f"{collection.database}.{collection.name} {doc.get('_id')}"
             try:

@@ -10,9 +10,9 @@ from msgspec import Meta
 from octshop_rt.core.clock import Clock
 
 # person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund,
-# voucher, redemption, bill, event, journal, hold, notice, conversation, other
+# voucher, redemption, bill, event, journal, hold, notice, conversation, file, other
 Kind = Literal[
-    "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "Z"
+    "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "F", "Z"
 ]
 
 # 27 characters: fits a WeChat out_trade_no (6 to 32 letters and digits).

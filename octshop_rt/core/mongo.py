@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -36,7 +37,7 @@ TOGETHER: Final[tuple[Logical, ...]] = ("channel", "trading", "mall", "care", "c
 APART: Final[tuple[Logical, ...]] = ("ads", "files", "im")
 
 TRANSACTION_SECONDS = 5
-_BUILTINS = (bytes,)
+_BUILTINS = (bytes, datetime)
 
 
 class DuplicateKey(Exception):
@@ -205,12 +206,14 @@ class Collection(Generic[Row]):
         *,
         indexes: Sequence[Index] = (),
         shard_key: tuple[str, ...],
+        bulk: bool = False,
     ) -> None:
         self.database: Logical = database
         self.name = name
         self.shape = shape
         self.indexes = tuple(indexes)
         self.shard_key = shard_key
+        self.bulk = bulk  # holds what people uploaded: no check reads it whole
         declared.append(self)
 
     async def one(

@@ -37,6 +37,10 @@ class Limiter(Protocol):
         """
         ...
 
+    async def give_back(self, quota: Quota, key: str) -> None:
+        """Undo one counted take: it was asked for beforehand and has turned out to cost nothing."""
+        ...
+
 
 class LocalLimiter:
     """The in-process twin: one dict of arrival times, swept as it grows."""
@@ -59,6 +63,12 @@ class LocalLimiter:
             self._sweep(now_us)
         self._full_at[quota.name, key] = full_at
         return 0
+
+    async def give_back(self, quota: Quota, key: str) -> None:
+        """See Limiter."""
+        full_at = self._full_at.get((quota.name, key))
+        if full_at is not None:
+            self._full_at[quota.name, key] = full_at - quota.step_us
 
     def _sweep(self, now_us: int) -> None:
         self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}
@@ -85,6 +95,12 @@ redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full
 return 0
 """
 
+_BACK = """
+local full_at = redis.call('GET', KEYS[1])
+if full_at then redis.call('SET', KEYS[1], string.format('%.0f', tonumber(full_at) - tonumber(ARGV[1])), 'KEEPTTL') end
+return 0
+"""
+
 
 class RedisLimiter:
     """The twin for several nodes. While Redis does not answer, each node limits by itself with the local one."""
@@ -92,6 +108,7 @@ class RedisLimiter:
     def __init__(self, redis: Redis, clock: Clock, *, prefix: str = "octshop:limit") -> None:
         # redis-py's register_script copes with a restarted server that has lost the script.
         self._gcra = redis.register_script(_GCRA)
+        self._back = redis.register_script(_BACK)
         self._prefix = prefix
         self._local = LocalLimiter(clock)
 
@@ -105,3 +122,11 @@ class RedisLimiter:
             log.warning("redis limiter away, limiting locally", fault=repr(fault))
             return await self._local.take(quota, key, count=count)
         return int(answer)
+
+    async def give_back(self, quota: Quota, key: str) -> None:
+        """See Limiter."""
+        try:
+            await self._back(keys=[f"{self._prefix}:{quota.name}:{key}"], args=[quota.step_us])
+        except (RedisError, OSError, TimeoutError) as fault:
+            log.warning("redis limiter away, limiting locally", fault=repr(fault))
+            await self._local.give_back(quota, key)

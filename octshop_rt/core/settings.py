@@ -70,6 +70,25 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     token_file: str = ""
 
 
+class S3Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A bucket of an S3-compatible store, addressed by path (`endpoint/bucket/key`). Keys are file paths, never values.
+
+    The bucket must be private and ours alone: `fsck` calls an object without a row a fault.
+    """
+
+    endpoint: str
+    bucket: str
+    region: str = "us-east-1"
+    access_key_file: str
+    secret_key_file: str
+
+
+class FilesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where uploads lie: GridFS in the `files` database, or `s3` when it is given."""
+
+    s3: S3Settings | None = None
+
+
 class SandboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The payment-channel simulator; `url` empty means none. Refused in production."""
 
@@ -88,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     wechat: dict[str, WechatSettings] = {}
     sms: SmsSettings = SmsSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    files: FilesSettings = FilesSettings()
 
     @property
     def production(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import warnings
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -99,16 +99,34 @@ def open_picture(data: bytes, limits: Limits = LIMITS) -> Image.Image:
         raise NotAPicture from None  # what Pillow raises on broken input, by its own documentation and by fuzzing
 
 
+class Encoded(Struct, frozen=True):
+    """A fresh WebP and its size in pixels."""
+
+    data: bytes
+    w: int
+    h: int
+
+
 def re_encode(data: bytes, *, most_side: int = 1600, limits: Limits = LIMITS) -> bytes:
     """A fresh WebP of the pixels alone, at most `most_side` wide and high. For pictures that are kept."""
+    return re_encoded(data, (most_side,), limits=limits)[0].data
+
+
+def re_encoded(data: bytes, sides: Sequence[int], *, limits: Limits = LIMITS, area: int = 0) -> list[Encoded]:
+    """As re_encode, in several sizes of one decoding, largest first; `area` also bounds the pixels of each."""
     picture = open_picture(data, limits)
     plain = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
-    plain.thumbnail((most_side, most_side))
-    clean = Image.new(plain.mode, plain.size)
-    clean.paste(plain)
-    out = io.BytesIO()
-    clean.save(out, format="WEBP", quality=85)
-    return out.getvalue()
+    found: list[Encoded] = []
+    for side in sides:
+        width, height = plain.size
+        fits = min(1.0, side / max(width, height), (area / (width * height)) ** 0.5 if area else 1.0)
+        plain.thumbnail((max(1, round(width * fits)), max(1, round(height * fits))))
+        clean = Image.new(plain.mode, plain.size)
+        clean.paste(plain)
+        out = io.BytesIO()
+        clean.save(out, format="WEBP", quality=85)
+        found.append(Encoded(out.getvalue(), *clean.size))
+    return found
 
 
 class PicturePool:

@@ -54,6 +54,16 @@ async def test_looking_counts_nothing(limiter: Limiter) -> None:
     assert await limiter.take(quota, "a", count=False) > 0
 
 
+async def test_what_is_given_back_may_be_taken_again(limiter: Limiter) -> None:
+    quota = Quota(name="back", burst=2, per_ms=3_600_000)
+    await limiter.give_back(quota, "a")  # nothing to give back, and nothing gained by it
+    assert [await limiter.take(quota, "a") for _ in range(2)] == [0, 0]
+    assert await limiter.take(quota, "a") > 0
+    await limiter.give_back(quota, "a")
+    assert await limiter.take(quota, "a") == 0
+    assert await limiter.take(quota, "a") > 0
+
+
 async def test_keys_and_quotas_are_apart(limiter: Limiter) -> None:
     one, other = (Quota(name=name, burst=1, per_ms=60_000) for name in ("one", "other"))
     assert await limiter.take(one, "a") == 0

@@ -78,6 +78,22 @@ def picture(path: str) -> Make:
     return make
 
 
+def upload(path: str) -> Make:
+    async def make(world: World, who: str) -> Knock:
+        asked = f"{path}?kind=file&name=a.txt&request_id={world.request_id()}"
+        return Knock(path=asked, data=b"a few words", kind="text/plain")
+
+    return make
+
+
+def files(folder: str, kinds: dict[str, str]) -> dict[str, dict[str, Make]]:
+    """Downloads: kind of object -> its path below the doors of files."""
+    return {
+        f"GET {folder}/{{file_id}}{tail}": {kind: at(f"{path}{tail}") for kind, path in kinds.items()}
+        for tail in ("", "/thumbnail")
+    }
+
+
 def raw(path: str, data: bytes) -> Make:
     async def make(world: World, who: str) -> Knock:
         return Knock(path=path, data=data, kind="application/json")
@@ -256,4 +272,24 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": picture(f"/shop/{MISSING}/scan-photos"),
     },
     **knocks_desk.KNOCKS,
+    "POST /buyer/files": {"own": upload("/buyer/files")},
+    **files(
+        "/buyer/files",
+        {"own": "/buyer/files/@file_a", "other": "/buyer/files/@file_b", "missing": "/buyer/files/@missing"},
+    ),
+    "POST /shop/{shop_id}/files": {
+        "own": upload("/shop/S1/files"),
+        "other": upload("/shop/S3/files"),
+        "missing": upload(f"/shop/{MISSING}/files"),
+    },
+    **files(
+        "/shop/{shop_id}/files",
+        {
+            "own": "/shop/S1/files/@file_a",
+            "other": "/shop/S3/files/@file_b",
+            "missing": "/shop/S1/files/@missing",
+            "their_file": "/shop/S1/files/@file_b",
+            "unsent": "/shop/S1/files/@file_unsent",
+        },
+    ),
 }

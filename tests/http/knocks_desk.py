@@ -27,6 +27,24 @@ def _case(act: str, **body: object) -> dict[str, Make]:
     }
 
 
+def _read(what: str) -> dict[str, Make]:
+    return {
+        "own": at(f"/shop/S1/desk/cases/@case_a/{what}"),
+        "other": at(f"/shop/S3/desk/cases/@case_b/{what}"),
+        "missing": at(f"/shop/S1/desk/cases/@missing/{what}"),
+        "their_case": at(f"/shop/S1/desk/cases/@case_b/{what}"),
+    }
+
+
+def _group(**body: object) -> dict[str, Make]:
+    return {
+        "own": at("/shop/S1/desk/groups/@group_s1", **body),
+        "other": at("/shop/S3/desk/groups/@group_s3", **body),
+        "missing": at("/shop/S1/desk/groups/@missing", **body),
+        "their_group": at("/shop/S1/desk/groups/@group_s3", **body),
+    }
+
+
 def _buyer(act: str, **body: object) -> dict[str, Make]:
     return {
         "own": acting(f"/buyer/cases/@fresh_case/{act}", **body),
@@ -62,6 +80,26 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "other": at("/shop/S3/desk/messages/@message_b", state="open"),
         "missing": at("/shop/S1/desk/messages/@missing", state="open"),
         "their_message": at("/shop/S1/desk/messages/@message_b", state="open"),
+    },
+    f"GET {DESK}/board": _shops("desk/board"),
+    f"GET {CASE}/log": _read("log"),
+    f"GET {CASE}/origin": _read("origin"),
+    f"POST {CASE}/whisper": _case("whisper", text="先道歉"),
+    f"POST {CASE}/take-over": _case("take-over"),
+    f"GET {DESK}/settings": _shops("desk/settings"),
+    f"PUT {DESK}/settings": _shops("desk/settings", cap=6),
+    "GET /platform/desk/settings": {"own": at("/platform/desk/settings")},
+    "PUT /platform/desk/settings": {"own": at("/platform/desk/settings", idle_end_s=1_700)},
+    f"GET {DESK}/groups": _shops("desk/groups"),
+    f"POST {DESK}/groups": _shops("desk/groups", name="售后"),
+    f"PUT {DESK}/groups/{{group_id}}": _group(name="售前"),
+    f"DELETE {DESK}/groups/{{group_id}}": _group(),
+    f"GET {DESK}/agents": _shops("desk/agents"),
+    f"PUT {DESK}/agents/{{agent_id}}": {
+        "own": at("/shop/S1/desk/agents/@agent_s1", cap=4),
+        "other": at("/shop/S3/desk/agents/@agent_s1", cap=4),
+        "missing": at("/shop/S1/desk/agents/@missing", cap=4),
+        "their_group": at("/shop/S1/desk/agents/@agent_s1", groups=["@group_s3"]),
     },
     "POST /buyer/cases": {
         "own": acting("/buyer/cases", shop_id="S1"),

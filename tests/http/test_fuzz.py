@@ -53,6 +53,7 @@ def _config(world: World, folder: Path) -> Path:
         "product_id": world.ids["G1"],
         "buyer_id": world.people["buyer_a"],
         "account_id": "default",
+        "file_id": world.ids["file_a"],
     }
     lines = ["[parameters]", *(f'"path.{name}" = "{value}"' for name, value in ids.items())]
     place = folder / "schemathesis.toml"

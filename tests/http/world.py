@@ -28,6 +28,9 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.server import runner
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import HttpSettings, SandboxSettings, Settings
+from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.wire.fields import Body
+from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
 
 PASSWORD = "correct horse"
@@ -183,6 +186,22 @@ class World:
         while len(self.app.foundation.tasks):
             await asyncio.sleep(0.02)
 
+    async def file(self, buyer: str, shop_id: str | None = None) -> str:
+        """A picture that `buyer` has uploaded, and sent to the shop if one is named."""
+        token = await self.token(buyer, Audience.BUYER)
+        asked = f"/buyer/files?kind=image&name=qr.png&request_id={self.request_id()}"
+        status, body = await self.ask("POST", asked, token=token, data=photo("a file"), kind="image/png")
+        assert status == 201, body
+        file_id: str = json.loads(body)["id"]
+        if shop_id is not None:
+            who = await self.app.commerce.gate.sessions.resolve(Audience.BUYER, token, bearer=True)
+            assert isinstance(who, Buyer)
+            conversation = await self.app.im.conversations.open(who, shop_id, None)
+            said = Send(i=1, c=conversation.id, m=self.request_id(), k="image", b=Body(file=file_id))
+            outcome = await (await self.app.im.conversations.submit(who, said, ""))
+            assert isinstance(outcome, Appended), outcome
+        return file_id
+
     async def settle(self) -> None:
         """People, shops, goods, and of each kind of thing one of ours and one of somebody else's."""
         await self._shops()
@@ -203,9 +222,15 @@ class World:
         for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
             self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)
+        for person, shop in (("owner", "S1"), ("owner_m2", "S3")):
+            made = await self.must(person, "POST", f"/shop/{shop}/desk/groups", {"name": "专家"})
+            self.ids[f"group_{shop.lower()}"] = made["id"]
         self.ids["agent_s1"] = (await self.must("manager", "POST", "/shop/S1/desk/me/beat"))["id"]
         self.ids["charge_s1"] = await self.charge("owner", "S1", "T1")
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")
+        for buyer, shop_id in (("buyer_a", "S1"), ("buyer_b", "S3")):
+            self.ids[f"file_{buyer[-1]}"] = await self.file(buyer, shop_id)
+        self.ids["file_unsent"] = await self.file("buyer_a")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)
 
@@ -297,6 +322,7 @@ async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
         await server.cleanup()
         # Not app.stop(): it would stop the dispatcher a second time.
         await app.im.stop()
+        await app.media.close()
         app.commerce.gate.sessions.close()
         app.commerce.gate.passwords.close()
         app.verify.pictures.close()

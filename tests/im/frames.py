@@ -43,6 +43,10 @@ TO_SERVER: dict[str, inc.Incoming] = {
     "sync_bare": inc.Sync(i=5),
     "pull": inc.Pull(i=6, c=C, from_=3, to=9, n=20, rev=True),
     "typing": inc.Signal(c=C, k="typing"),
+    "preview": inc.Signal(c=C, k="preview", d="请问这个"),
+    "send_image": inc.Send(i=10, c=C, m=M, k="image", b=Body(file="F01")),
+    "recall": inc.Op(i=11, op="recall", c=C, a=inc.OpArgs(s=7)),
+    "edit": inc.Op(i=12, op="edit", c=C, a=inc.OpArgs(s=7, text="在吗?请回复")),
     "open": inc.Op(i=7, op="open", a=inc.OpArgs(shop_id=S, ctx=Context(k="product", id="G01", title="双人火锅"))),
     "watch": inc.Sub(i=8, k="till", ids=["T01"]),
     "unwatch": inc.Sub(i=9, k="order", ids=["O01"], on=False),
@@ -58,6 +62,19 @@ TO_CLIENT: dict[str, out.Outgoing] = {
     "sent_again": out.Sent(i=2, c=C, m=M, s=7, ts=AT, dup=True),
     "entry": ENT,
     "void": out.Ent(c=C, s=8, id="E02", f="system", fr="system", m="void-8", k="void", b=Body(), ts=AT, re=1),
+    "image": out.Ent(
+        c=C, s=9, id="E03", f=U, fr="buyer", m=M, k="image", ts=AT,
+        b=Body(file="F01", name="photo.jpg", mime="image/webp", size=48_213, w=1080, h=1440),
+    ),
+    "edited": out.Ent(
+        c=C, s=7, id="E01", f=U, fr="buyer", m=M, k="text", b=Body(text="在吗?请回复"), ts=AT, ed=AT + 9_000
+    ),
+    "edit_told": out.Ent(
+        c=C, s=10, id="E04", f="system", fr="system", m=f"edited-7-{AT + 9_000}", k="event", ts=AT + 9_001,
+        b=Body(ev="edited", who=U, s=7, at=AT + 9_000),
+    ),
+    "recalled": out.Ent(c=C, s=9, id="E03", f=U, fr="buyer", m=M, k="image", b=Body(), ts=AT, rc=AT + 9_000),
+    "preview": out.SignalOut(c=C, u=U, fr="buyer", k="preview", d="请问这个"),
     "cursor": out.Cur(c=C, u=U, fr="staff", r=7),
     "delivered": out.Cur(c=C, u=U, fr="buyer", d=7),
     "typing": out.SignalOut(c=C, u=U, fr="staff", k="typing"),

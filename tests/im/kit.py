@@ -21,11 +21,15 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.tasks import TaskRegistry
-from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.im.conversation.model import Conversation, Party, ShopFacts
 from octshop_rt.im.conversation.net import Mesh
+from octshop_rt.im.media.objects import GridFs
+from octshop_rt.im.media.service import Media
 from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.session import Policy, Rate
+from octshop_rt.im.wire.fields import Body, CardKind
 from octshop_rt.im.ws.server import ImServer
 from tests.im.frames import packed
 
@@ -44,6 +48,7 @@ class Town:
         self.grants: dict[str, tuple[Grant, ...]] = {}
         self.gone: set[str] = set()
         self.watchable: set[tuple[str, str, str]] = set()
+        self.things: dict[tuple[str, str], Body] = {}  # {(kind, id): what its owner says of it now}
 
     def open_shop(self, shop_id: str, *staff: str, rights: frozenset[Right] = frozenset({Right.CHAT})) -> str:
         self.shops[shop_id] = ShopFacts(id=shop_id, merchant_id="M1", name=f"店 {shop_id}")
@@ -70,6 +75,9 @@ class Town:
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         return {one: f"顾客 {one}" for one in buyer_ids}
 
+    async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
+        return self.things.get((kind, thing_id))
+
     async def may_watch(self, who: Party, topic: str, object_id: str) -> bool:
         return (who.person_id, topic, object_id) in self.watchable
 
@@ -79,6 +87,7 @@ class Node:
 
     def __init__(self, db: Database, town: Town, bus: Bus, name: str, policy: Policy, mesh: Mesh, clock: Clock) -> None:
         self.ids = Ids(clock)
+        self.media = Media(db, clock, self.ids, Outbox(clock, self.ids), GridFs(db, clock))
         self.town = town
         self.bus = bus
         self.tasks = TaskRegistry()
@@ -86,7 +95,7 @@ class Node:
         self.im = ImServer(
             db=db, clock=clock, ids=self.ids, bus=bus, tasks=self.tasks, sessions=self.sessions, directory=town,
             may_watch=town.may_watch, origins=Origins(OWN), address=ClientAddress(()), node=name, policy=policy,
-            mesh=mesh,
+            mesh=mesh, media=self.media, cards=town,
         )  # fmt: skip
         self.port = 0
         self._runner: web.AppRunner | None = None
@@ -107,6 +116,7 @@ class Node:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.tasks.drain(seconds=2)
+        await self.media.close()
         self.sessions.close()
 
     async def ticket(self, person: str, *, staff: bool = False, device: str = "dev-1") -> str:

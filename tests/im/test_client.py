@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from octshop_rt.core.mongo import Database
-from octshop_rt.im.client.client import ImClient, Stopped
+from octshop_rt.im.client.client import Stopped
 from octshop_rt.im.client.link import FrameRefused
 from octshop_rt.im.client.outbox import Outbox, Unsent
 from octshop_rt.im.client.track import Track
@@ -17,6 +17,7 @@ from octshop_rt.im.conversation import store
 from octshop_rt.im.wire.codec import Encoding
 from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.outgoing import Ent
+from tests.im.crowd import Person, until
 from tests.im.kit import FAST, Node, Town, enter, running
 
 
@@ -31,49 +32,6 @@ def town() -> Town:
 async def node(db: Database, town: Town) -> AsyncIterator[Node]:
     async with running(db, town) as node:
         yield node
-
-
-class Person:
-    """A client and what it was shown."""
-
-    def __init__(
-        self,
-        node: Node,
-        who: str,
-        *,
-        staff: bool = False,
-        outbox: Outbox | None = None,
-        encoding: Encoding | None = None,
-    ) -> None:
-        self.shown: list[Ent] = []
-
-        async def ticket() -> str:
-            if who in node.town.gone:
-                raise Stopped
-            return await node.ticket(who, staff=staff)
-
-        self.client = ImClient(
-            f"ws://127.0.0.1:{node.port}/im",
-            ticket=ticket,
-            device=f"dev-{who}",
-            on_entry=self.shown.append,
-            outbox=outbox,
-            encoding=encoding or Encoding.MSGPACK,
-        )
-
-    def texts(self, c: str) -> list[str]:
-        return [ent.b.text or "" for ent in self.shown if ent.c == c]
-
-    def cut(self) -> None:
-        link = self.client._link
-        assert link is not None
-        link._ws.transport.abort()
-
-
-async def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 def ent(s: int) -> Ent:
@@ -176,7 +134,7 @@ async def test_a_draining_node_is_left_before_it_goes(db: Database, town: Town):
         async with buyer.client:
             c = await buyer.client.open("S1")
             await buyer.client.say(c, "1")
-            buyer.client._url = f"ws://127.0.0.1:{new.port}/im"  # what a load balancer does
+            buyer.move(new)
             draining = asyncio.create_task(old.im.drain(by_ms=10_000, spread_ms=200))
             for number in range(2, 30):
                 assert await buyer.client.say(c, str(number)) == number

@@ -11,6 +11,7 @@ from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.checks import CHECKS
+from octshop_rt.im.wire.fields import Body
 from tests.im.kit import Client, Node, Town, client_id, enter, running
 
 
@@ -19,6 +20,7 @@ def town() -> Town:
     town = Town()
     town.open_shop("S1", "agent-1", "agent-2")
     town.open_shop("S2", "agent-9")
+    town.things["product", "G1"] = Body(id="G1", title="双人火锅", price_fen=16800)
     return town
 
 
@@ -47,7 +49,7 @@ async def test_a_buyer_and_a_shop_talk(node: Node, db: Database, encoding: str):
         "c": c,
         "m": client_id(),
         "k": "product",
-        "b": {"id": "G1", "title": "双人火锅", "price_fen": 16800},
+        "b": {"id": "G1", "title": "a title of the client's own", "price_fen": 1},
     }
     assert (await agent.ask(card))["s"] == 3
     await buyer.until(lambda: 3 in buyer.log[c])
@@ -197,9 +199,12 @@ async def test_nothing_is_not_a_message(node: Node, text: str | None):
         {"t": 5, "c": c, "m": client_id(), "k": "text", "b": {} if text is None else {"text": text}}
     )
     assert refused["code"] == "im.empty"
-    assert (await buyer.ask({"t": 5, "c": c, "m": client_id(), "k": "order", "b": {"id": "O1"}}))[
-        "code"
-    ] == "im.bad_card"
+    for k, b, code in (
+        ("order", {}, "im.bad_card"),
+        ("order", {"id": "O1"}, "im.no_such_thing"),
+        ("image", {}, "im.no_file_named"),
+    ):
+        assert (await buyer.ask({"t": 5, "c": c, "m": client_id(), "k": k, "b": b}))["code"] == code
     assert (await buyer.ask({"t": 17, "op": "open", "a": {"shop_id": "S-none"}}))["code"] == "im.no_shop"
     await buyer.close()
 

@@ -14,7 +14,6 @@ from octshop_rt.core.auth.model import (
     Device,
     NeedPasswordOrCode,
     Staff,
-    TooManyTries,
     WrongCredentials,
 )
 from octshop_rt.core.auth.passwords import Passwords
@@ -73,15 +72,11 @@ class SignIn:
     async def enter(self, audience: Audience, phone: str, proof: Proof, device: Device) -> Entered:
         """Sign in. WrongCredentials for everything that is not right, TooManyTries while slowed down."""
         proof.check()
-        await self._throttle.enter(audience, device.ip)
-        try:
+        async with self._throttle.entering(audience, device.ip):
             if proof.code is not None:
                 row = await self._by_code(audience, phone, proof.code)
             else:
                 row = await self._by_password(audience, phone, proof.password or "", device.id)
-        except (WrongCredentials, TooManyTries):
-            await self._throttle.missed(audience, device.ip)
-            raise
         return Entered(person=row, opened=await self._sessions.open(audience, row.id, device))
 
     async def change_password(self, who: Buyer | Staff | Admin, audience: Audience, new: str, proof: Proof) -> None:
@@ -95,11 +90,9 @@ class SignIn:
             if not await self._codes.check(audience, row.phone, proof.code):
                 raise WrongCredentials
         else:
-            key = await self._throttle.before_password(audience, row.phone, f"change\n{who.session_id}")
-            if not await self._passwords.verify(row.password_hash, proof.password or ""):
-                await self._throttle.wrong(key)
-                raise WrongCredentials
-            await self._throttle.right(key)
+            async with self._throttle.guessing(audience, row.phone, f"change\n{who.session_id}"):
+                if not await self._passwords.verify(row.password_hash, proof.password or ""):
+                    raise WrongCredentials
         await self._members.set_password(row.id, new)
         await self._sessions.revoke_person(row.id, but=who.session_id)
 
@@ -118,12 +111,10 @@ class SignIn:
         row = await self._members.by_phone(phone)
         # Asked for strangers too, so that they take the same steps.
         used_before = await self._sessions.had_device(row.id if row else "", device_id)
-        key = await self._throttle.before_password(audience, phone, device_id if used_before else None)
-        right = await self._passwords.verify(row.password_hash if row else None, password)
-        if not right or row is None or await self._people.person(audience, row.id) is None:
-            await self._throttle.wrong(key)
-            raise WrongCredentials
-        await self._throttle.right(key)
+        async with self._throttle.guessing(audience, phone, device_id if used_before else None):
+            right = await self._passwords.verify(row.password_hash if row else None, password)
+            if not right or row is None or await self._people.person(audience, row.id) is None:
+                raise WrongCredentials
         if row.password_hash is not None and self._passwords.outdated(row.password_hash):
             await self._members.set_password(row.id, password)
         return row

@@ -167,22 +167,31 @@ async def guard(db: Database, key: str) -> LoginGuard | None:
     return await LOGIN_GUARDS.one(db, {"_id": key})
 
 
-async def count_fail(db: Database, key: str, now: Millis, window_ms: int) -> LoginGuard | None:
-    """One more wrong password; a window that is over begins anew."""
+async def count_guess(
+    db: Database, key: str, now: Millis, *, window_ms: int, free: int, first_wait_ms: int, longest_wait_ms: int
+) -> None:
+    """One more guess, counted as wrong until it is known better; a window that is over begins anew.
+
+    DuplicateKey while a wait lasts (then nothing is counted), or when another first guess was faster.
+    """
     over = {"$lte": [{"$ifNull": ["$since", 0]}, now - window_ms]}
-    step = {
-        "$set": {
-            "fails": {"$cond": [over, 1, {"$add": ["$fails", 1]}]},
-            "since": {"$cond": [over, now, "$since"]},
-            "wait_until": {"$ifNull": ["$wait_until", 0]},
-        }
-    }
-    return await LOGIN_GUARDS.change(db, {"_id": key}, [step], upsert=True)
+    doubled = {"$pow": [2, {"$min": [{"$subtract": ["$fails", free]}, 10]}]}
+    wait = {"$min": [longest_wait_ms, {"$multiply": [first_wait_ms, doubled]}]}
+    steps = [
+        {
+            "$set": {
+                "fails": {"$cond": [over, 1, {"$add": ["$fails", 1]}]},
+                "since": {"$cond": [over, now, "$since"]},
+            }
+        },
+        {"$set": {"wait_until": {"$cond": [{"$gte": ["$fails", free]}, {"$add": [now, wait]}, 0]}}},
+    ]
+    await LOGIN_GUARDS.change(db, {"_id": key, "wait_until": {"$lte": now}}, steps, upsert=True)
 
 
-async def wait(db: Database, key: str, until: Millis) -> None:
-    """The next try has to wait."""
-    await LOGIN_GUARDS.update(db, {"_id": key}, {"$max": {"wait_until": until}})
+async def take_back_guess(db: Database, key: str) -> None:
+    """It was never looked at."""
+    await LOGIN_GUARDS.update(db, {"_id": key, "fails": {"$gt": 0}}, {"$inc": {"fails": -1}, "$set": {"wait_until": 0}})
 
 
 async def forgive(db: Database, key: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+from collections.abc import AsyncGenerator
 
 from octshop_rt.core.auth import store
-from octshop_rt.core.auth.model import Audience, TooManyTries
+from octshop_rt.core.auth.model import Audience, TooManyTries, WrongCredentials
 from octshop_rt.core.clock import MINUTE, SECOND, Clock
 from octshop_rt.core.crypto import digest
-from octshop_rt.core.mongo import Database
+from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.core.ratelimit import Limiter, Quota
 
 FREE_TRIES = 5
@@ -16,15 +18,18 @@ WINDOW_MS = 15 * MINUTE
 FIRST_WAIT_MS = 30 * SECOND
 LONGEST_WAIT_MS = 15 * MINUTE
 
-PER_NETWORK = Quota(name="login.network", burst=30, per_ms=15 * MINUTE)
+# Counted before the answer is known, so a shop whose thirty phones sign in at once must fit into it.
+PER_NETWORK = Quota(name="login.network", burst=60, per_ms=30 * MINUTE)
 GLOBAL = Quota(name="login.all", burst=300, per_ms=MINUTE)
+_TRIES = 20
 
 
 class LoginThrottle:
     """Per account five free tries in 15 minutes, then a wait that doubles from 30 s up to 15 minutes.
 
-    The wait is never a lock that a stranger can keep on an owner: a device the person has used before is counted
-    apart, and signing in by code has counters of its own.
+    A try is counted before it is looked at and given back when it was right, so that many at once are no more tries
+    than one after the other. The wait is never a lock that a stranger can keep on an owner: a device the person has
+    used before is counted apart, and signing in by code has counters of its own.
     """
 
     def __init__(self, *, db: Database, clock: Clock, limiter: Limiter) -> None:
@@ -32,45 +37,67 @@ class LoginThrottle:
         self._clock = clock
         self._limiter = limiter
 
-    async def enter(self, audience: Audience, ip: str) -> None:
-        """Call before anything of a sign-in is looked at. TooManyTries after many failed ones from this /24
-        (IPv6: /56) or from all the world. Right ones cost nothing: many people share an address.
+    @contextlib.asynccontextmanager
+    async def entering(self, audience: Audience, ip: str) -> AsyncGenerator[None]:
+        """Around a whole sign-in. TooManyTries after many failed ones from this /24 (IPv6: /56) or from all the world.
+
+        Failed is wrong, or slowed down by its account; everything else costs nothing: many people share an address.
+        What the network refuses costs the world nothing, so one network cannot keep all others out.
         """
-        for quota, key in _counters(audience, ip):
-            after_ms = await self._limiter.take(quota, key, count=False)
-            if after_ms:
-                raise TooManyTries(after_ms=after_ms)
+        place, world = f"{audience}:{network(ip)}", str(audience)
+        after_ms = await self._limiter.take(GLOBAL, world, count=False) or await self._limiter.take(PER_NETWORK, place)
+        if after_ms:
+            raise TooManyTries(after_ms=after_ms)
+        failed = False
+        try:
+            yield
+        except (WrongCredentials, TooManyTries):
+            failed = True
+            raise
+        finally:
+            if failed:
+                await self._limiter.take(GLOBAL, world)
+            else:
+                await self._limiter.give_back(PER_NETWORK, place)
 
-    async def missed(self, audience: Audience, ip: str) -> None:
-        """Count a sign-in that `enter` let pass and that failed: wrong, or slowed down by its account."""
-        for quota, key in _counters(audience, ip):
-            await self._limiter.take(quota, key)
+    @contextlib.asynccontextmanager
+    async def guessing(self, audience: Audience, account: str, device_id: str | None) -> AsyncGenerator[None]:
+        """Around one look at a password; TooManyTries while a wait lasts. `device_id` only if used before.
 
-    async def before_password(self, audience: Audience, account: str, device_id: str | None) -> str:
-        """The counter's key; TooManyTries while its wait lasts. `device_id` only if the person has used it before."""
+        WrongCredentials inside it leaves the try counted, also for accounts that do not exist; a right one ends the
+        counting; one that could not be looked at was none.
+        """
         key = digest(f"{audience}\n{account}\n{device_id or ''}")
-        guard = await store.guard(self._db, key)
-        now = self._clock.now()
-        if guard is not None and guard.wait_until > now:
-            raise TooManyTries(after_ms=guard.wait_until - now)
-        return key
-
-    async def wrong(self, key: str) -> None:
-        """Count a wrong password. The same happens for accounts that do not exist."""
-        now = self._clock.now()
-        guard = await store.count_fail(self._db, key, now, WINDOW_MS)
-        if guard is not None and guard.fails >= FREE_TRIES:
-            wait = min(FIRST_WAIT_MS * 2 ** min(guard.fails - FREE_TRIES, 10), LONGEST_WAIT_MS)
-            await store.wait(self._db, key, now + wait)
-
-    async def right(self, key: str) -> None:
-        """A right password ends the counting."""
+        await self._count(key)
+        try:
+            yield
+        except WrongCredentials:
+            raise
+        except BaseException:
+            await store.take_back_guess(self._db, key)
+            raise
         await store.forgive(self._db, key)
 
-
-def _counters(audience: Audience, ip: str) -> tuple[tuple[Quota, str], ...]:
-    """The network first: what it refuses costs the world nothing, so one network cannot keep all others out."""
-    return (PER_NETWORK, f"{audience}:{network(ip)}"), (GLOBAL, str(audience))
+    async def _count(self, key: str) -> None:
+        for _ in range(_TRIES):
+            now = self._clock.now()
+            try:
+                await store.count_guess(
+                    self._db,
+                    key,
+                    now,
+                    window_ms=WINDOW_MS,
+                    free=FREE_TRIES,
+                    first_wait_ms=FIRST_WAIT_MS,
+                    longest_wait_ms=LONGEST_WAIT_MS,
+                )
+            except DuplicateKey:
+                guard = await store.guard(self._db, key)
+                if guard is not None and guard.wait_until > now:
+                    raise TooManyTries(after_ms=guard.wait_until - now) from None
+                continue  # two first guesses at once, or the wait has just been lifted: once more
+            return
+        raise TooManyTries(after_ms=FIRST_WAIT_MS)
 
 
 def network(ip: str) -> str:

@@ -28,6 +28,7 @@ from octshop_rt.core.http.media import JSON, MSGPACK, Form, answer_form, body_fo
 from octshop_rt.core.http.origin import Origins
 from octshop_rt.core.http.refusals import NotAcceptable, UnsupportedMedia
 from octshop_rt.core.http.routes import FOLDERS, PATH_VALUE, Call, Raw, Route
+from octshop_rt.core.http.streams import Flow, Stream
 from octshop_rt.core.ratelimit import Limiter, Quota
 from octshop_rt.core.tasks import TaskRegistry
 
@@ -87,7 +88,7 @@ class Door:
     def __init__(self, doors: Doors, route: Route) -> None:
         self._doors = doors
         self._route = route
-        has_codec = route.body is not None and route.body is not bytes
+        has_codec = route.body is not None and route.body not in {bytes, Stream}
         self._codec: Codec[Any] | None = Codec(route.body) if has_codec else None
         self._quota = (
             None
@@ -126,7 +127,7 @@ class Door:
             result = await self._doors.tasks.run(_finish(work), name=repr(route))
         else:
             result = await work
-        return self._answer(call, result, form)
+        return await result.send(request) if isinstance(result, Flow) else self._answer(call, result, form)
 
     async def _who(self, request: web.Request) -> tuple[Principal, str]:
         """The principal and its token. A bearer token is looked at alone: with it, cookies count for nothing."""
@@ -233,6 +234,8 @@ class Door:
                 raise UnsupportedMedia(takes=f"{JSON}, {MSGPACK}")
         elif route.takes and content_type.partition(";")[0].strip().lower() not in route.takes:
             raise UnsupportedMedia(takes=", ".join(route.takes))
+        if route.body is Stream:
+            return Stream(request, route.max_body)
         data = await read(request, route.max_body)
         if self._codec is None:
             return data

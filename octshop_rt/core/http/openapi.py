@@ -14,6 +14,7 @@ from octshop_rt.core.http.media import JSON, MSGPACK
 from octshop_rt.core.http.problem import PROBLEM_JSON, Problem
 from octshop_rt.core.http.refusals import NotAcceptable, TooLarge, TooSlow, UnsupportedMedia, words
 from octshop_rt.core.http.routes import API, PATH_VALUE, Raw, Route
+from octshop_rt.core.http.streams import Flow, Stream
 
 _REF = "#/components/schemas/{name}"
 Tree = dict[str, Any]
@@ -24,7 +25,7 @@ def document(routes: Sequence[Route], *, version: str, secure: bool) -> Tree:
     shapes: list[Any] = [Problem]
     for route in routes:
         for shape in (route.body, route.query, route.answer):
-            if shape is not None and shape is not bytes and shape is not Raw and shape not in shapes:
+            if shape not in {None, bytes, Raw, Stream, Flow} and shape not in shapes:
                 shapes.append(shape)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     _as_ecma(components)
@@ -110,7 +111,7 @@ def _operation(route: Route, schema_of: dict[int, Tree], components: dict[str, A
                 "schema": {"type": "string"},
             }
         )
-    if route.body is bytes:
+    if route.body in {bytes, Stream}:
         kinds = route.takes or ("application/octet-stream",)
         operation["requestBody"] = {"required": True, "content": {kind: {} for kind in kinds}}
     elif route.body is not None:
@@ -155,12 +156,14 @@ def _not_null(schema: Tree) -> Tree:
 
 def _responses(route: Route, schema_of: dict[int, Tree]) -> Tree:
     good: Tree = {"description": "Done"}
-    if route.answer is Raw:
+    if route.answer in {Raw, Flow}:
         good["content"] = {"*/*": {}}
     elif route.answer is not None:
         schema = {"schema": schema_of[id(route.answer)]}
         good["content"] = {JSON: schema, MSGPACK: schema}
     responses: Tree = {str(route.status): good}
+    if route.answer is Flow:
+        responses |= {"206": good, "304": {"description": "You have it"}, "416": {"description": "No such part"}}
     by_status: dict[int, list[type[DomainError]]] = {}
     for refusal in refusals_of(route):
         by_status.setdefault(refusal.status, []).append(refusal)

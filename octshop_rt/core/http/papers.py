@@ -13,6 +13,7 @@ import msgspec
 from octshop_rt.core.errors import Lang
 from octshop_rt.core.http.openapi import refusals_of
 from octshop_rt.core.http.routes import API, Raw, Route
+from octshop_rt.core.http.streams import Flow, Stream
 
 _STYLE = (
     ":root{color-scheme:light dark;--ink:#1d2129;--dim:#5b6472;--line:#d9dde4;--back:#fff;--chip:#eef1f6}"
@@ -107,7 +108,7 @@ def _route(route: Route, say: dict[str, str]) -> str:
 def _fields(shape: Any) -> str:
     if shape is None:
         return ""
-    if shape is bytes or shape is Raw:
+    if shape in {bytes, Raw, Stream, Flow}:
         return "<code>bytes</code>"
     told = msgspec.inspect.type_info(shape)
     if isinstance(told, msgspec.inspect.StructType):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from octshop_rt.core.auth.model import Audience, Permission
 from octshop_rt.core.errors import DEFAULT_LANG, DomainError, Lang
+from octshop_rt.core.http.streams import Stream
 
 P = TypeVar("P")
 
@@ -95,8 +96,9 @@ class RouteFault(Exception):
 
 class Route:
     """One route below `/api/v1`. `body=bytes` gives the handler the undecoded body; `answer=Raw` sends one.
+    `body=Stream` gives it the body as it arrives, `answer=Flow` sends one as it is read.
 
-    `max_body` bounds what is read at all; `takes` are the content types a `bytes` route accepts (empty: any).
+    `max_body` bounds what is read at all; `takes` are the content types such a route accepts (empty: any).
     `admits` is asked about the path before a byte of the body is awaited; what it raises is the answer.
     """
 
@@ -107,7 +109,7 @@ class Route:
         handler: Callable[..., Awaitable[object]],
         *,
         permission: Permission,
-        body: type[msgspec.Struct | bytes] | UnionType | None = None,
+        body: type[msgspec.Struct | bytes | Stream] | UnionType | None = None,
         query: type[msgspec.Struct] | None = None,
         answer: Any = None,
         status: int | None = None,

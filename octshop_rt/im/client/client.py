@@ -57,6 +57,7 @@ class ImClient:
         outbox: Outbox | None = None,
         encoding: Encoding = Encoding.MSGPACK,
         lang: str = "zh-CN",
+        longest_wait_s: float = 30.0,
     ) -> None:
         self._url = url
         self._ticket = ticket
@@ -65,6 +66,7 @@ class ImClient:
         self._on_frame = on_frame
         self._encoding = encoding
         self._lang = lang
+        self._longest_wait_s = longest_wait_s
         self._resume = ""
         self._link: Link | None = None
         self._online = asyncio.Event()
@@ -153,7 +155,7 @@ class ImClient:
                 return
             refused = 0
             least = 60.0 if code == Close.RATE_ABUSE else 0.1
-            wait = 0.0 if code == Close.GOING_AWAY else random.random() * min(30.0, 0.5 * 2**tries)  # noqa: S311
+            wait = 0.0 if code == Close.GOING_AWAY else random.random() * min(self._longest_wait_s, 0.5 * 2**tries)  # noqa: S311
             tries = min(tries + 1, _MOST_TRIES)
             await asyncio.sleep(least + wait)
             self.reconnects += 1

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from octshop_rt.core.clock import DAY, MINUTE, Clock
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.model import Entry
+from octshop_rt.im.media import checks as media_checks
+from octshop_rt.im.wire.fields import Body
+
+LATE_MS = 15 * MINUTE  # as the outbox has it: by then a promise is kept
 
 
 async def _contiguous(db: Database) -> AsyncIterator[Finding]:
@@ -64,10 +69,42 @@ async def _members_speak(db: Database) -> AsyncIterator[Finding]:
 
 
 async def _true_hash(db: Database) -> AsyncIterator[Finding]:
-    """F6: the hash that guards a repeated id is that of what is stored."""
+    """F6: the hash that guards a repeated id is that of what is stored, unless that was edited or recalled since."""
     async for entry in store.ENTRIES.scan(db, {}, sort=[("c", 1), ("s", 1)]):
-        if entry.k != "void" and entry.h != rules.fingerprint(entry.k, entry.b, entry.re):
+        changed = entry.k == "void" or entry.ed is not None or entry.rc is not None
+        if not changed and entry.h != rules.fingerprint(entry.k, entry.b, entry.re):
             yield Finding(check="F6", object_id=entry.id, expected="its content's hash", found=entry.h)
+
+
+async def _recalled_is_empty(db: Database) -> AsyncIterator[Finding]:
+    """F7: nothing of a recalled entry is left, and all were told."""
+    async for entry in store.ENTRIES.scan(db, {}):
+        if entry.rc is None:
+            continue
+        held = await media_checks.hold_of(db, entry.c, entry.f, entry.m)
+        if entry.b != Body() or held is not None:
+            yield Finding(check="F7", object_id=entry.id, expected="nothing", found="content or a held file")
+        told = await store.by_client_id(db, entry.c, "system", f"recalled-{entry.s}-{entry.rc}")
+        if told is None and Clock().now() - (entry.rc or 0) > LATE_MS:
+            yield Finding(check="F7", object_id=entry.id, expected="an event that tells of it", found="none")
+
+
+async def _shown_files_are_held(db: Database) -> AsyncIterator[Finding]:
+    """F8: what an entry shows is held by it and there."""
+    async for entry in store.ENTRIES.scan(db, {}):
+        if entry.b.file is None:
+            continue
+        held = await media_checks.hold_of(db, entry.c, entry.f, entry.m)
+        if held is None or held.file_id != entry.b.file or not await media_checks.is_there(db, held.file_id):
+            yield Finding(check="F8", object_id=entry.id, expected=f"file {entry.b.file}", found="none")
+
+
+async def _holds_have_entries(db: Database) -> AsyncIterator[Finding]:
+    """F9: what holds a file was said; a send that was never settled is cleared up within a day and a bit."""
+    async for held in media_checks.held(db):
+        late = Clock().now() - held.at > 2 * DAY
+        if late and await store.by_client_id(db, held.c, held.f, held.m) is None:
+            yield Finding(check="F9", object_id=held.id, expected="an entry", found=f"none for {held.m}")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -77,4 +114,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F4", text="read marks stay within the log", run=_read_within),
     Check(id="F5", text="every author was a member of the conversation, on that side", run=_members_speak),
     Check(id="F6", text="an entry's hash is that of its content", run=_true_hash),
+    Check(id="F7", text="nothing is left of what was recalled, and everybody was told", run=_recalled_is_empty),
+    Check(id="F8", text="every file an entry shows is held and there", run=_shown_files_are_held),
+    Check(id="F9", text="every held file was really sent", run=_holds_have_entries),
 )

@@ -28,7 +28,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One row of the log. `_id` sorts by time of writing: the net reads the newest of all conversations by it.
 
     (c, s) unique is the order and the fence between nodes; (c, f, m) unique is "the same client id never makes two".
-    `h` is the hash of what was said, so that a repeated id with other content is noticed.
+    `h` is the hash of what was said at first, so that a repeated id with other content is noticed, for ever: also after
+    the text was edited (`ed`, when) or all content taken back (`rc`, when; `b` is empty then).
     """
 
     id: str
@@ -181,12 +182,75 @@ class EmptyMessage(DomainError):
 
 
 class BadCard(DomainError):
-    """A card needs the id and title of what it shows."""
+    """A card needs the id of what it shows."""
 
     code = "im.bad_card"
     status = 400
-    zh = "卡片缺少商品或订单信息"
-    en = "The card lacks the id or title of what it shows"
+    zh = "卡片缺少要展示的内容"
+    en = "The card does not say what it shows"
+
+
+class NoSuchThing(DomainError):
+    """What a card should show is missing, or has nothing to do with these two."""
+
+    code = "im.no_such_thing"
+    status = 404
+    zh = "要发送的商品或订单不存在，或与本会话无关"
+    en = "There is no such product or order, or it has nothing to do with this conversation"
+
+
+class NoFileNamed(DomainError):
+    """Pictures, sounds and files are uploaded first and named by their id."""
+
+    code = "im.no_file_named"
+    status = 400
+    zh = "请先上传文件再发送"
+    en = "Upload the file first, then send it"
+
+
+class NotQuotable(DomainError):
+    """The entry to answer is missing, recalled, or not for everyone who would see the answer."""
+
+    code = "im.not_quotable"
+    status = 409
+    zh = "引用的消息不存在或已撤回"
+    en = "The message you answer is missing or was taken back"
+
+
+class NotYourEntry(DomainError):
+    """Only what one has said oneself can be recalled or edited."""
+
+    code = "im.not_your_entry"
+    status = 403
+    zh = "只能撤回或修改自己发送的消息"
+    en = "You can only take back or change what you said yourself"
+
+
+class NotEditable(DomainError):
+    """Only text that still stands can be edited."""
+
+    code = "im.not_editable"
+    status = 409
+    zh = "该消息不能修改"
+    en = "This message cannot be changed"
+
+
+class TooLateToRecall(DomainError):
+    """The time in which an entry may be recalled is over."""
+
+    code = "im.too_late_to_recall"
+    status = 409
+    zh = "发送超过 {minutes} 分钟的消息不能撤回"
+    en = "A message can be taken back within {minutes} minutes"
+
+
+class TooLateToEdit(DomainError):
+    """The time in which a text may be edited is over."""
+
+    code = "im.too_late_to_edit"
+    status = 409
+    zh = "发送超过 {minutes} 分钟的消息不能修改"
+    en = "A message can be changed within {minutes} minutes"
 
 
 class BadPlace(DomainError):

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 
 from octshop_rt.core.auth.model import Buyer, Right
-from octshop_rt.im.conversation.model import BadCard, BadPlace, Conversation, EmptyMessage, Entry, Party
-from octshop_rt.im.wire.fields import Body, EntryKind, Role, Side, Visibility
+from octshop_rt.core.clock import MINUTE
+from octshop_rt.im.conversation.model import (
+    BadCard,
+    BadPlace,
+    Conversation,
+    EmptyMessage,
+    Entry,
+    NoFileNamed,
+    NotEditable,
+    NotYourEntry,
+    Party,
+    TooLateToEdit,
+    TooLateToRecall,
+)
+from octshop_rt.im.wire.fields import MOST_PREVIEW, Body, CardKind, EntryKind, MediaKind, Role, Side, Visibility
 
 # A missing number younger than this may still be on its way to the majority; older, it was rolled back.
 HOLE_MS = 5_000
+RECALL_MS: dict[Side, int] = {"buyer": 2 * MINUTE, "staff": 10 * MINUTE}
+EDIT_MS = 15 * MINUTE
+MEDIA: frozenset[EntryKind] = frozenset(get_args(MediaKind))
+CARDS: frozenset[EntryKind] = frozenset(get_args(CardKind))
+PROVED = MEDIA | CARDS  # kinds whose content the server makes
 MOST_UNREAD = 100
 
 
@@ -61,16 +80,55 @@ def content(kind: EntryKind, body: Body) -> Body:
         if body.lat is None or body.lng is None or not (body.title or "").strip():
             raise BadPlace
         return Body(lat=body.lat, lng=body.lng, title=body.title, text=body.text)
-    if body.id is None or not (body.title or "").strip():
+    if kind in MEDIA:
+        if body.file is None:
+            raise NoFileNamed
+        return Body(file=body.file)
+    if body.id is None:
         raise BadCard
-    return Body(id=body.id, title=body.title, price_fen=body.price_fen, picture=body.picture)
+    return Body(id=body.id)
 
 
 def fingerprint(kind: EntryKind, body: Body, re: int | None) -> str:
-    """Hash of what is said; equal for equal content in either encoding. Over JSON, whose bytes for an old body stay the
-    same when Body grows a field (a msgpack map's head does not).
+    """Hash of what its author said; equal for equal content in either encoding. Of cards and files that is which one:
+    the rest is the server's, and may read differently when the same message is sent again. Over JSON, whose bytes for
+    an old body stay the same when Body grows a field (a msgpack map's head does not).
     """
+    if kind in CARDS:
+        body = Body(id=body.id)
+    elif kind in MEDIA:
+        body = Body(file=body.file)
     return hashlib.blake2b(msgspec.json.encode((kind, body, re)), digest_size=12).hexdigest()
+
+
+def quotable(quoted: Entry | None, kind: EntryKind) -> bool:
+    """Whether an entry of `kind` may answer `quoted`: it still stands, and all who will hear the one saw the other."""
+    if quoted is None or quoted.rc is not None or quoted.k in {"event", "void"}:
+        return False
+    return quoted.vis is None or visibility(kind) == quoted.vis
+
+
+def may_recall(entry: Entry, who: str, mine: Side, now: int) -> None:
+    """NotYourEntry unless `who` said it on that side; TooLateToRecall."""
+    if (entry.f, entry.fr) != (who, mine) or entry.k in {"event", "void"}:
+        raise NotYourEntry
+    if now - entry.ts > RECALL_MS[mine]:
+        raise TooLateToRecall(minutes=RECALL_MS[mine] // MINUTE)
+
+
+def may_edit(entry: Entry, who: str, mine: Side, now: int) -> None:
+    """NotYourEntry unless `who` said it on that side; NotEditable what is no text or was recalled; TooLateToEdit."""
+    if (entry.f, entry.fr) != (who, mine):
+        raise NotYourEntry
+    if entry.k not in {"text", "note"} or entry.rc is not None:
+        raise NotEditable
+    if now - entry.ts > EDIT_MS:
+        raise TooLateToEdit(minutes=EDIT_MS // MINUTE)
+
+
+def preview(text: str) -> str:
+    """As much of a draft as fits into 256 bytes, its end: that is where the person is writing."""
+    return text.encode()[-MOST_PREVIEW:].decode(errors="ignore")
 
 
 def missing(entries: Sequence[Entry], first: int) -> list[int]:
@@ -95,7 +153,11 @@ def before_hole(entries: Sequence[Entry], gone: Sequence[int]) -> list[Entry]:
 
 def unread(entries: Sequence[Entry], read: int, mine: Side) -> int:
     """How many of `entries` the other side said after `read`. The buyer hears staff and the bot; staff the buyer."""
-    return sum(1 for entry in entries if entry.s > read and entry.fr in heard_by(mine) and entry.vis is None)
+    return sum(1 for entry in entries if entry.s > read and _heard(entry, mine))
+
+
+def _heard(entry: Entry, mine: Side) -> bool:
+    return entry.fr in heard_by(mine) and entry.vis is None and entry.rc is None
 
 
 def heard_by(mine: Side) -> tuple[Role, ...]:

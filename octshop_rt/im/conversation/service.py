@@ -15,6 +15,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.appender import Appender
+from octshop_rt.im.conversation.contents import Cards, Contents
 from octshop_rt.im.conversation.model import (
     Appended,
     BuyersOpen,
@@ -31,6 +32,7 @@ from octshop_rt.im.conversation.model import (
 )
 from octshop_rt.im.conversation.net import Mesh, Net
 from octshop_rt.im.conversation.reader import Reader
+from octshop_rt.im.media.service import Media
 from octshop_rt.im.routing import Arrival, Hint, Routed, Router
 from octshop_rt.im.wire.fields import Body, Context, EntryKind, Side, Visibility
 from octshop_rt.im.wire.incoming import Pull, Send, Sync
@@ -71,6 +73,8 @@ class Conversations:
         directory: Directory,
         *,
         mesh: Mesh | None = None,
+        media: Media | None = None,
+        cards: Cards | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -80,6 +84,7 @@ class Conversations:
         self._known: dict[str, Conversation] = {}
         self._joined: set[tuple[str, str]] = set()
         self._said: list[Said] = []
+        self._contents = Contents(db, media, cards)
         self.appender = Appender(db, clock, ids, self._committed)
         self.net = Net(db, clock, bus, router.delivered, self._caught, self._heard_here, mesh or Mesh())
         self._reader = Reader(db, clock, ids, directory.shop_names, directory.buyer_names)
@@ -125,10 +130,12 @@ class Conversations:
 
         Calls made one after another keep their order. Appended means: a majority has it on disk.
         """
-        conversation, mine = await self._of(who, frame.c)
+        conversation, mine = await self.standing(who, frame.c)
         if frame.k == "note" and mine != "staff":
             raise StaffNote
         body = rules.content(frame.k, frame.b)
+        if frame.re is not None or frame.k in rules.PROVED:
+            body = await self._contents.proved(who, conversation, frame, body)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
         if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
@@ -175,7 +182,7 @@ class Conversations:
 
     async def read(self, who: Party, c: str, s: int, origin: str) -> None:
         """Move the reader's mark, never back and never beyond the log, and tell everyone in the conversation."""
-        conversation, mine = await self._of(who, c)
+        conversation, mine = await self.standing(who, c)
         known = self.appender.tail(c)
         if s > known:
             s = min(s, await store.tail(self._db, c))
@@ -190,19 +197,29 @@ class Conversations:
     async def received(self, who: Party, heads: Mapping[str, int], origin: str) -> None:
         """Tell the others how far this person's device has received. Passing, not stored."""
         for c, s in list(heads.items())[:_MOST_TOLD]:
-            conversation, mine = await self._of(who, c)
+            conversation, mine = await self.standing(who, c)
             cursor = Cur(c=c, u=who.person_id, fr=mine, d=s)
             self._router.hint(Hint(cursor, rules.rooms(conversation), origin))
 
-    async def signal(self, who: Party, c: str, kind: str, origin: str) -> None:
-        """Typing: to everyone else in the conversation, now or never."""
-        conversation, mine = await self._of(who, c)
-        frame = SignalOut(c=c, u=who.person_id, fr=mine, k=kind)
-        self._router.hint(Hint(frame, rules.rooms(conversation), origin))
+    async def signal(self, who: Party, c: str, kind: str, origin: str, text: str | None = None) -> None:
+        """Typing: to everyone else in the conversation, now or never. What a buyer is writing (`preview`) is for the
+        shop's side alone; what staff is writing is for nobody.
+        """
+        conversation, mine = await self.standing(who, c)
+        buyer, shop = rules.rooms(conversation)
+        if kind == "typing":
+            self._router.hint(Hint(SignalOut(c=c, u=who.person_id, fr=mine, k=kind), (buyer, shop), origin))
+        elif mine == "buyer":
+            frame = SignalOut(c=c, u=who.person_id, fr=mine, k=kind, d=rules.preview(text or ""))
+            self._router.hint(Hint(frame, (shop,), origin))
 
     async def pull(self, who: Party, frame: Pull) -> Pulled:
         """A page of the log without holes."""
-        _, mine = await self._of(who, frame.c)
+        _, mine = await self.standing(who, frame.c)
+        return await self._reader.pull(frame, mine)
+
+    async def page(self, frame: Pull, mine: Side) -> Pulled:
+        """The same for the house itself, which has asked who may see it."""
         return await self._reader.pull(frame, mine)
 
     async def sync(self, who: Party, frame: Sync) -> SyncedPage:
@@ -246,7 +263,7 @@ class Conversations:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _of(self, who: Party, c: str) -> tuple[Conversation, Side]:
+    async def standing(self, who: Party, c: str) -> tuple[Conversation, Side]:
         """The conversation and the side of `who`, asked for every frame. NoConversation for outsiders."""
         conversation = self._known.get(c) or await self._find(c)
         mine = None if conversation is None else rules.side(who, conversation)

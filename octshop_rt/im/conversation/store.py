@@ -103,6 +103,21 @@ async def by_client_ids(db: Database, keys: Sequence[tuple[str, str, str]]) -> d
     return {(entry.c, entry.f, entry.m): entry for entry in found}
 
 
+async def entry(db: Database, c: str, s: int) -> Entry | None:
+    return await ENTRIES.one(db, {"c": c, "s": s})
+
+
+async def empty(db: Database, c: str, s: int, now: Millis) -> Entry | None:
+    """Take all content out of an entry, once; what stands afterwards, None if it was empty before."""
+    return await ENTRIES.change(db, {"c": c, "s": s, "rc": None}, {"$set": {"b": {}, "rc": now}})
+
+
+async def rewrite(db: Database, seen: Entry, text: str, now: Millis) -> Entry | None:
+    """Put another text in the place of what was `seen`; None if it has changed meanwhile."""
+    wanted = {"c": seen.c, "s": seen.s, "rc": None, "ed": seen.ed}
+    return await ENTRIES.change(db, wanted, {"$set": {"b": {"text": text}, "ed": now}})
+
+
 async def page(db: Database, c: str, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:
     """Entries first…last, at most `limit`, from the new or the old end; always ascending."""
     rows = await ENTRIES.many(
@@ -113,7 +128,7 @@ async def page(db: Database, c: str, first: int, last: int, limit: int, *, newes
 
 async def said_after(db: Database, c: str, s: int, roles: Sequence[Role], limit: int) -> int:
     """How many entries of `roles`, meant for everyone, come after `s`, counted up to `limit`."""
-    query = {"c": c, "s": {"$gt": s}, "fr": {"$in": list(roles)}, "vis": None}
+    query = {"c": c, "s": {"$gt": s}, "fr": {"$in": list(roles)}, "vis": None, "rc": None}
     return await ENTRIES.count(db, query, limit=limit)
 
 

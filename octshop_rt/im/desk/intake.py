@@ -65,6 +65,7 @@ class Word(Struct, frozen=True, kw_only=True):
     """The newest words of a conversation in this round."""
 
     conversation: Conversation
+    first_s: int = 0
     buyer_s: int = 0
     buyer_at: Millis = 0
     staff_s: int = 0
@@ -104,7 +105,7 @@ class Intake:
             return
         word = self._words.get(entry.c) or Word(conversation=conversation)
         if entry.fr == "buyer" and entry.s > word.buyer_s:
-            word = structs.replace(word, buyer_s=entry.s, buyer_at=entry.ts)
+            word = structs.replace(word, first_s=word.first_s or entry.s, buyer_s=entry.s, buyer_at=entry.ts)
         elif entry.fr == "staff" and entry.s > word.staff_s:
             word = structs.replace(word, staff_s=entry.s, staff_at=entry.ts, staff_id=entry.f)
         self._words[entry.c] = word
@@ -186,7 +187,8 @@ class Intake:
             if seen.state != "new":
                 return seen
             said = structs.replace(
-                seen, level=level, buyer_s=max(seen.buyer_s, word.buyer_s), buyer_at=word.buyer_at,
+                seen, level=level, first_s=word.first_s or word.buyer_s,
+                buyer_s=max(seen.buyer_s, word.buyer_s), buyer_at=word.buyer_at,
                 waiting_since=seen.waiting_since or word.buyer_at,
             )  # fmt: skip
             if bot:

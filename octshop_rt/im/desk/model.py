@@ -111,6 +111,7 @@ class Case(Struct, frozen=True, kw_only=True):
     assigned_at: Millis | None = None
     answered_at: Millis | None = None
     waiting_since: Millis | None = None
+    first_s: int = 0  # the buyer's first word of this stretch; 0: none yet
     buyer_s: int = 0
     buyer_at: Millis | None = None
     staff_s: int = 0

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from octshop_rt.core.clock import Millis
 from octshop_rt.core.ids import Id
 from octshop_rt.core.money import Fen
 
 MOST_TEXT = 10_000
+MOST_PREVIEW = 256  # characters over the wire; the server passes on as many as fit into 256 bytes
 MOST_HEADS = 500
 MOST_FRAMES = 64
 
@@ -25,6 +27,8 @@ Heads = Annotated[dict[Id, Seq], Meta(max_length=MOST_HEADS)]
 # What a SUB may watch. `case` is one stretch of service (a buyer's place in the queue), `desk` one agent's work at a
 # shop, `board` the whole of a shop's service.
 Topic = Literal["till", "voucher", "order", "bill", "case", "desk", "board"]
+MediaKind = Literal["image", "voice", "video", "file"]
+CardKind = Literal["product", "order", "coupon", "aftersale"]
 Role = Literal["buyer", "staff", "bot", "system"]
 Side = Literal["buyer", "staff"]  # on which side of a conversation a person stands
 SayKind = Literal[
@@ -41,7 +45,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `text`, `note`: text. Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
     and no live view. `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length).
-    `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n.
+    `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n, at.
     """
 
     text: Annotated[str, Meta(max_length=MOST_TEXT)] | None = None
@@ -51,7 +55,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     picture: Annotated[str, Meta(max_length=300)] | None = None
     file: Id | None = None
     name: Annotated[str, Meta(max_length=200)] | None = None
-    mime: Word | None = None
+    mime: Annotated[str, Meta(max_length=100)] | None = None
     size: Annotated[int, Meta(ge=0, le=2**40)] | None = None
     w: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     h: Annotated[int, Meta(ge=0, le=100_000)] | None = None
@@ -63,6 +67,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: Annotated[str, Meta(max_length=200)] | None = None
     s: Seq | None = None
     n: Annotated[int, Meta(ge=0, le=2**31)] | None = None
+    at: Millis | None = None
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):

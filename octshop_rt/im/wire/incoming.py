@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 
 from octshop_rt.core.ids import Id
 from octshop_rt.im.wire.fields import (
+    MOST_PREVIEW,
+    MOST_TEXT,
     Body,
     ClientId,
     Context,
@@ -89,22 +91,28 @@ class Pull(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=15):
-    """A passing sign (typing). Lossy, never stored, no answer."""
+    """A passing sign. Lossy, never stored, no answer. `preview` shows the shop's side what a buyer is writing (`d`)."""
 
     c: Id
-    k: Literal["typing"]
+    k: Literal["typing", "preview"]
+    d: Annotated[str, Meta(max_length=MOST_PREVIEW)] | None = None
 
 
 class OpArgs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shop_id: Id | None = None
     ctx: Context | None = None
+    s: Seq | None = None
+    text: Annotated[str, Meta(max_length=MOST_TEXT)] | None = None
 
 
 class Op(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=17):
-    """Do something to a conversation. `open` {shop_id, ctx?} makes or finds the buyer's one with that shop."""
+    """Do something to a conversation, again and again without harm. `open` {shop_id, ctx?} makes or finds the buyer's
+    one with that shop; `recall` {s} empties an entry of one's own in `c`, `edit` {s, text} replaces its text.
+    """
 
     i: RequestNumber
-    op: Literal["open"]
+    op: Literal["open", "recall", "edit"]
+    c: Id | None = None
     a: OpArgs = OpArgs()
 
 

@@ -75,12 +75,13 @@ class Cur(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", 
 
 
 class SignalOut(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=22):
-    """Someone is typing. Lossy."""
+    """Someone is typing; `preview` carries the words so far in `d`. Lossy."""
 
     c: str
     u: str
     fr: Role
     k: str
+    d: str | None = None
 
 
 class Gap(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=23):

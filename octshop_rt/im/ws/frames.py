@@ -11,6 +11,7 @@ import structlog
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.im.conversation.model import Appended, Party
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.hub import Hub
@@ -36,9 +37,16 @@ class Frames:
     """Acts on frames. SENDs are queued in the order of arrival and answered when stored; the others one by one."""
 
     def __init__(
-        self, conversations: Conversations, hub: Hub, tasks: TaskRegistry, may_watch: MayWatch, renew: Renew
+        self,
+        conversations: Conversations,
+        changes: Changes,
+        hub: Hub,
+        tasks: TaskRegistry,
+        may_watch: MayWatch,
+        renew: Renew,
     ) -> None:
         self._conversations = conversations
+        self._changes = changes
         self._hub = hub
         self._tasks = tasks
         self._may_watch = may_watch
@@ -85,9 +93,9 @@ class Frames:
             case Sync():
                 socket.send(await self._conversations.sync(who, frame))
             case Signal():
-                await self._conversations.signal(who, frame.c, frame.k, socket.id)
+                await self._conversations.signal(who, frame.c, frame.k, socket.id, frame.d)
             case Op():
-                await self._open(socket, frame)
+                await self._operate(socket, frame)
             case Sub():
                 await self._watch(socket, frame)
             case Auth():
@@ -119,6 +127,18 @@ class Frames:
             self._refuse(socket, frame, outcome)
 
     # --- OP, SUB ------------------------------------------------------------------------------------------------------
+
+    async def _operate(self, socket: Connection, frame: Op) -> None:
+        if frame.op == "open":
+            return await self._open(socket, frame)
+        if frame.c is None or frame.a.s is None or (frame.op == "edit" and frame.a.text is None):
+            raise BadField(reason=f"`{frame.op}` needs `c`, `a.s`{' and `a.text`' if frame.op == 'edit' else ''}")
+        if frame.op == "recall":
+            await self._tasks.run(self._changes.recall(socket.person, frame.c, frame.a.s))
+        else:
+            await self._tasks.run(self._changes.edit(socket.person, frame.c, frame.a.s, frame.a.text or ""))
+        socket.send(Res(i=frame.i))
+        return None
 
     async def _open(self, socket: Connection, frame: Op) -> None:
         if frame.a.shop_id is None:

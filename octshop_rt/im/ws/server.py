@@ -20,12 +20,16 @@ from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.metrics import Metrics
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation import rules
+from octshop_rt.im.conversation.changes import Changes
+from octshop_rt.im.conversation.contents import Cards
 from octshop_rt.im.conversation.model import Party
 from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.conversation.service import Conversations, Directory
 from octshop_rt.im.hub import Hub
+from octshop_rt.im.media.service import Media
 from octshop_rt.im.presence import Presence
 from octshop_rt.im.routing import Arrival, Router
 from octshop_rt.im.session import Bucket, Closing, Policy
@@ -69,6 +73,8 @@ class ImServer:
         policy: Policy | None = None,
         mesh: Mesh | None = None,
         metrics: Metrics | None = None,
+        media: Media | None = None,
+        cards: Cards | None = None,
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -82,8 +88,11 @@ class ImServer:
         self.hub = Hub()
         self.presence = Presence()
         self.router = Router(bus, self.hub, f"{node}.{self.boot}")
-        self.conversations = Conversations(db, clock, ids, bus, self.router, directory, mesh=mesh)
-        self.frames = Frames(self.conversations, self.hub, tasks, may_watch, self._renew)
+        self.conversations = Conversations(
+            db, clock, ids, bus, self.router, directory, mesh=mesh, media=media, cards=cards
+        )
+        self.changes = Changes(db, clock, Outbox(clock, ids), self.conversations, media)
+        self.frames = Frames(self.conversations, self.changes, self.hub, tasks, may_watch, self._renew)
         self._sockets: dict[str, Connection] = {}
         self.owing: set[Connection] = set()
         self._unknown: Counter[str] = Counter()

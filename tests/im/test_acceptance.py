@@ -1,0 +1,229 @@
+"""The protocol's acceptance tests in their short form; a finished history is judged against the log each time.
+
+Numbers are those of the acceptance list. The others stand where their subject is: 1 test_kill, 3 4 7 11 test_two_nodes,
+12 16 test_lifecycle, 19 test_wire, 20 test_lifecycle and test_wire, 21 22 test_doors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import structs
+
+from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.clock import Clock, Millis, TestClock
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation import store
+from octshop_rt.im.conversation.net import Mesh
+from octshop_rt.im.routing import PARCELS
+from tests.im.crowd import Person, Wire, judge, online, until
+from tests.im.kit import FAST, Node, Town, client_id, enter, running
+
+DAY = 86_400_000
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def town() -> Town:
+    town = Town()
+    town.open_shop("S1", "agent-1", "agent-2")
+    return town
+
+
+@pytest.fixture
+async def node(db: Database, town: Town) -> AsyncIterator[Node]:
+    async with running(db, town) as node:
+        yield node
+
+
+class Bad(LocalBus):
+    """Between nodes: every parcel up to half a second late, in any order, one in twenty lost."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+        self._late: set[asyncio.Task[None]] = set()
+        self.lost = 0
+
+    async def publish(self, channel: str, payload: bytes) -> None:
+        if not channel.startswith(PARCELS):
+            await super().publish(channel, payload)
+        elif self._chance.random() < 0.05:
+            self.lost += 1
+        else:
+            task = asyncio.get_running_loop().create_task(self._later(channel, payload))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    async def _later(self, channel: str, payload: bytes) -> None:
+        await asyncio.sleep(self._chance.random() * 0.5)
+        await super().publish(channel, payload)
+
+
+class Skewed(Clock):
+    """A node whose clock is wrong."""
+
+    def __init__(self, by: int) -> None:
+        self._by = by
+
+    def now(self) -> Millis:
+        return super().now() + self._by
+
+
+async def test_2_every_answer_is_lost_once_and_every_message_is_there_once(db: Database, town: Town):
+    bus = LocalBus()
+    async with running(db, town, bus=bus, name="a") as one, running(db, town, bus=bus, name="b") as two:
+        buyer, agent = Person(one, "buyer-1"), Person(two, "agent-1", staff=True)
+        async with online(buyer, agent):
+            c = await buyer.client.open("S1")
+            for number in range(12):
+                saying = asyncio.create_task(buyer.say(c, str(number)))
+                tail = await store.tail(db, c)
+                await until(lambda: buyer.client.waiting() == 0 or buyer.link._out.empty())
+                buyer.move(two if number % 2 else one)
+                buyer.cut()  # stored or not: the client does not know
+                await saying
+                assert await store.tail(db, c) == tail + 1
+            await judge(db, [buyer, agent], c)
+        assert buyer.texts(c) == [str(number) for number in range(12)]
+
+
+async def test_8_the_same_id_after_thirty_days_is_still_the_same_message(db: Database, town: Town):
+    clock = TestClock()
+    async with running(db, town, clock=clock) as node:
+        buyer = await enter(node, "buyer-1")
+        c = await buyer.open("S1")
+        m = client_id()
+        first = await buyer.say(c, "hi", m)
+        await buyer.close()
+        clock.advance(30 * DAY)
+        later = await enter(node, "buyer-1")
+        again = await later.say(c, "hi", m)
+        assert (again["s"], again["dup"]) == (first["s"], True)
+        assert await store.tail(db, c) == 1
+        await later.close()
+
+
+async def test_9_late_shuffled_and_lost_pushes_show_the_log(db: Database, town: Town):
+    bus = Bad(random.Random(9))
+    mesh = Mesh(period_s=1, overlap_s=10)
+    async with (
+        running(db, town, bus=bus, name="a", mesh=mesh) as one,
+        running(db, town, bus=bus, name="b", mesh=mesh) as two,
+    ):
+        people = [Person(one, "buyer-1"), Person(two, "agent-1", staff=True), Person(one, "agent-2", staff=True)]
+        async with online(*people):
+            c = await people[0].client.open("S1")
+            await people[0].say(c, "hello")  # a device shows a conversation from where it first heard of it
+            await until(lambda: all(person.shown for person in people))
+            await asyncio.gather(*(talk(person, c, 25) for person in people))
+            await judge(db, people, c)
+    assert bus.lost
+
+
+async def talk(person: Person, c: str, count: int) -> None:
+    for number in range(count):
+        await person.say(c, f"{number}")
+
+
+async def test_14_nothing_falls_between_the_sync_and_the_live(node: Node, db: Database):
+    agent = Person(node, "agent-1", staff=True)
+    buyer = Person(node, "buyer-1")
+    async with online(agent, buyer):
+        c = await buyer.client.open("S1")
+        await buyer.say(c, "hello")
+        talking = asyncio.create_task(talk(agent, c, 150))
+        while not talking.done():
+            await buyer.client.online()
+            buyer.cut()
+            await asyncio.sleep(0.05)
+        await talking
+        await judge(db, [agent, buyer], c)
+
+
+async def test_15_a_crowd_that_drops_and_returns_at_once_is_synced(node: Node, db: Database):
+    crowd = [Person(node, f"buyer-{number}") for number in range(60)]
+    agent = Person(node, "agent-1", staff=True)
+    async with online(agent, *crowd):
+        cs = [await person.client.open("S1") for person in crowd]
+        for person in crowd:
+            person.cut()
+        await asyncio.gather(*(agent.say(c, f"while you were away {c}") for c in cs))
+        await until(lambda: all(person.shown for person in crowd))
+        for person, c in zip(crowd, cs, strict=True):
+            await judge_display(db, person, c)
+
+
+async def judge_display(db: Database, person: Person, c: str) -> None:
+    rows = await store.page(db, c, 1, 2**40, 0, newest=False)
+    assert [ent.id for ent in person.shown if ent.c == c] == [row.id for row in rows]
+
+
+async def test_17_a_half_open_line_is_noticed_on_both_ends(db: Database, town: Town):
+    policy = structs.replace(FAST, heartbeat_s=1, grace_ms=500)
+    async with running(db, town, policy=policy) as node, Wire(node.port) as wire:
+        buyer, agent = Person(node, "buyer-1", port=wire.port), Person(node, "agent-1", staff=True)
+        async with online(buyer, agent):
+            c = await buyer.client.open("S1")
+            await buyer.say(c, "1")
+            before = buyer.link
+            wire.freeze()
+            await agent.say(c, "into the dark")
+            await until(lambda: buyer.client._link not in {None, before})
+            await judge(db, [buyer, agent], c)
+            await until(lambda: node.im.connections == 2)  # the dead one is not among them
+
+
+async def test_18_three_nodes_are_replaced_one_after_the_other_and_nobody_sees_it(db: Database, town: Town):
+    bus = LocalBus()
+    async with (
+        running(db, town, bus=bus, name="a") as a,
+        running(db, town, bus=bus, name="b") as b,
+        running(db, town, bus=bus, name="c") as c_,
+        running(db, town, bus=bus, name="d") as d,
+    ):
+        ring = [a, b, c_, d]
+        people = [Person(ring[number % 3], f"buyer-{number}") for number in range(6)]
+        agent = Person(a, "agent-1", staff=True)
+        async with online(agent, *people):
+            cs = [await person.client.open("S1") for person in people]
+            over = asyncio.Event()
+
+            async def chatter(person: Person, c: str) -> None:
+                number = 0
+                while not over.is_set():
+                    await person.say(c, f"{number}")
+                    number += 1
+                    await asyncio.sleep(0.02)
+
+            talking = [asyncio.create_task(chatter(person, c)) for person, c in zip(people, cs, strict=True)]
+            for old, new in itertools.pairwise(ring):
+                for person in [agent, *people]:
+                    if person.node is old:
+                        person.move(new)
+                await old.im.drain(by_ms=10_000, spread_ms=300)
+                assert old.im.connections == 0
+            over.set()
+            await asyncio.gather(*talking)
+            assert [person.client.reconnects for person in [agent, *people]] == [0] * 7  # no one was cut off
+            for person, c in zip(people, cs, strict=True):
+                await judge(db, [person, agent], c)
+
+
+async def test_25_nodes_an_hour_apart_keep_one_order(db: Database, town: Town):
+    bus = LocalBus()
+    async with (
+        running(db, town, bus=bus, name="a", clock=Skewed(HOUR)) as one,
+        running(db, town, bus=bus, name="b", clock=Skewed(-HOUR)) as two,
+    ):
+        buyer, agent = Person(one, "buyer-1"), Person(two, "agent-1", staff=True)
+        async with online(buyer, agent):
+            c = await buyer.client.open("S1")
+            for number in range(10):
+                await (agent, buyer)[number % 2].say(c, str(number))
+            await judge(db, [buyer, agent], c)
+    assert buyer.texts(c) == agent.texts(c) == [str(number) for number in range(10)]
