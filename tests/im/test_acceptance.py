@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
 from collections.abc import AsyncIterator
 
@@ -18,8 +19,10 @@ from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import Clock, Millis, TestClock
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store
+from octshop_rt.im.conversation.model import Entry
 from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.routing import PARCELS
+from octshop_rt.im.wire.fields import Body
 from tests.im.crowd import Person, Wire, judge, online, until
 from tests.im.kit import FAST, Node, Town, client_id, enter, running
 
@@ -128,6 +131,61 @@ async def test_9_late_shuffled_and_lost_pushes_show_the_log(db: Database, town: 
 async def talk(person: Person, c: str, count: int) -> None:
     for number in range(count):
         await person.say(c, f"{number}")
+
+
+async def test_13_five_hundred_conversations_of_a_day_away_come_in_one_chain(db: Database, town: Town):
+    shops = [town.open_shop(f"S{number}") for number in range(500)]
+    async with running(db, town) as node:
+        away = await enter(node, "buyer-1")
+        cs = [await away.open(shop) for shop in shops]
+        await away.close()
+        rows = [line(c, s) for c in cs for s in range(1, 21)]
+        for at in range(0, len(rows), 1_000):
+            await store.append(db, rows[at : at + 1_000])
+        back = await enter(node, "buyer-1", encoding="json")
+        pages = 0
+        cur: dict[str, str] = {}
+        unread: dict[str, int] = {}
+        while True:
+            page = await back.ask({"t": 11, "heads": {}, **cur})
+            pages += 1
+            assert len(json.dumps(page, ensure_ascii=False).encode()) <= FAST.soft_bytes
+            for one in page["convs"]:
+                assert [ent["s"] for ent in one["ents"]] == list(range(1, 21))
+                unread[one["c"]] = one["unread"]
+            if page["done"]:
+                break
+            cur = {"cur": page["cur"]}
+        assert unread == dict.fromkeys(cs, 20)
+        assert pages < 60
+        await back.close()
+
+
+def line(c: str, s: int) -> Entry:
+    return Entry(
+        id=f"E{c}{s:06}", c=c, s=s, f="agent-1", fr="staff", m=f"message-{s:012}", k="text", ts=1, h="",
+        b=Body(text=f"您好, 这是第 {s} 条消息, 请问还有什么可以帮您? " * 3),
+    )  # fmt: skip
+
+
+async def test_13_long_texts_come_in_pages_that_fit(node: Node):
+    buyer = await enter(node, "buyer-1")
+    agent = await enter(node, "agent-1", staff=True, encoding="json")
+    c = await buyer.open("S1")
+    for number in range(12):
+        await buyer.say(c, f"{number}" + "长" * 9_900)
+    page = await agent.pull(c, n=200)
+    assert page["more"]
+    assert len(json.dumps(page, ensure_ascii=False).encode()) <= FAST.soft_bytes
+    while len(agent.log[c]) < 12:
+        page = await agent.pull(c, **{"from": max(agent.log[c]) + 1, "n": 200})
+    newest = await agent.pull(c, n=200, rev=True)
+    assert newest["ents"][-1]["s"] == 12
+    assert newest["more"]
+    person = Person(node, "agent-1", staff=True)
+    async with online(person):
+        await until(lambda: person.shown and person.shown[-1].s == 12)
+    await asyncio.gather(buyer.close(), agent.close())
 
 
 async def test_14_nothing_falls_between_the_sync_and_the_live(node: Node, db: Database):

@@ -33,7 +33,7 @@ class Reader:
 
     async def pull(self, frame: Pull, side: Side) -> Pulled:
         """Entries from…to as `side` may see them, ascending, without a hole: the newest `n` if `rev`, else the
-        oldest.
+        oldest. Fewer when they are long, and `more` says so.
         """
         head = await store.tail(self._db, frame.c)
         first = max(1, frame.from_)
@@ -45,8 +45,10 @@ class Reader:
             first_of_page = first
             last_of_page = min(last, first + frame.n - 1)
         entries = await self.whole(frame.c, first_of_page, last_of_page)
-        more = first_of_page > first if frame.rev else last_of_page < last
-        return Pulled(i=frame.i, c=frame.c, ents=[entry.frame(side) for entry in entries], min=1, head=head, more=more)
+        ents = [entry.frame(side) for entry in entries]
+        fit = rules.newest_within(ents, rules.PAGE_BYTES) if frame.rev else rules.oldest_within(ents, rules.PAGE_BYTES)
+        more = len(fit) < len(ents) or (first_of_page > first if frame.rev else last_of_page < last)
+        return Pulled(i=frame.i, c=frame.c, ents=fit, min=1, head=head, more=more)
 
     async def synced(self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]) -> SyncedPage:
         """One page of SYNC from `page`, which holds one conversation more than asked if there is another page."""
@@ -64,11 +66,16 @@ class Reader:
             listed = [conversation for conversation in listed if heads.get(conversation.id)]
             names = await self._buyer_names(sorted({conversation.buyer_id for conversation in listed}))
         found: list[Synced] = []
+        room = rules.PAGE_BYTES
         for at in range(0, len(listed), _AT_ONCE):
             part = listed[at : at + _AT_ONCE]
-            found += await asyncio.gather(
+            for synced in await asyncio.gather(
                 *(self._synced(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names) for one in part)
-            )
+            ):
+                room -= sum(rules.weight(ent) for ent in synced.ents)
+                if found and room < 0:  # the rest comes with the next page
+                    return SyncedPage(i=frame.i, convs=found, gone=gone, done=False, cur=found[-1].c)
+                found.append(synced)
         cur = page[frame.lim - 1].id if more else None
         return SyncedPage(i=frame.i, convs=found, gone=gone, done=not more, cur=cur)
 
@@ -114,6 +121,7 @@ class Reader:
             unread = await store.said_after(self._db, conversation.id, read, rules.heard_by(mine), rules.MOST_UNREAD)
         else:
             unread = 0
+        ents = rules.newest_within([entry.frame(mine) for entry in entries], rules.PER_CONVERSATION_BYTES)
         peer = conversation.shop_id if mine == "buyer" else conversation.buyer_id
         return Synced(
             c=conversation.id,
@@ -124,8 +132,8 @@ class Reader:
             shop_id=conversation.shop_id,
             peer=Peer(id=peer, name=names.get(peer, "")),
             ctx=conversation.ctx,
-            ents=[entry.frame(mine) for entry in entries],
-            more=bool(entries) and entries[0].s > known + 1,
+            ents=ents,
+            more=bool(ents) and ents[0].s > known + 1,
         )
 
     async def _fill(self, c: str, gone: Sequence[int]) -> None:

@@ -24,6 +24,7 @@ from octshop_rt.im.conversation.model import (
     TooLateToRecall,
 )
 from octshop_rt.im.wire.fields import MOST_PREVIEW, Body, CardKind, EntryKind, MediaKind, Role, Side, Visibility
+from octshop_rt.im.wire.outgoing import Ent
 
 # A missing number younger than this may still be on its way to the majority; older, it was rolled back.
 HOLE_MS = 5_000
@@ -33,6 +34,10 @@ MEDIA: frozenset[EntryKind] = frozenset(get_args(MediaKind))
 CARDS: frozenset[EntryKind] = frozenset(get_args(CardKind))
 PROVED = MEDIA | CARDS  # kinds whose content the server makes
 MOST_UNREAD = 100
+# A page of PULL or SYNC ends before a frame could pass the 256 KiB that WELCOME promises.
+PAGE_BYTES = 160 * 1024
+PER_CONVERSATION_BYTES = 48 * 1024
+_AROUND_BYTES = 260  # of an entry, beside its body
 
 
 def side(who: Party, conversation: Conversation) -> Side | None:
@@ -149,6 +154,27 @@ def ripe(entries: Sequence[Entry], gone: Sequence[int], now: int) -> bool:
 def before_hole(entries: Sequence[Entry], gone: Sequence[int]) -> list[Entry]:
     """The part below the lowest missing number: what may be shown while the hole is young."""
     return [entry for entry in entries if entry.s < gone[0]]
+
+
+def weight(ent: Ent) -> int:
+    """Bytes of an entry in a frame, in the longer of the two encodings."""
+    return _AROUND_BYTES + len(msgspec.json.encode(ent.b))
+
+
+def oldest_within(ents: Sequence[Ent], most: int) -> list[Ent]:
+    """As many as fit, from the old end, at least one."""
+    kept: list[Ent] = []
+    for ent in ents:
+        most -= weight(ent)
+        if kept and most < 0:
+            break
+        kept.append(ent)
+    return kept
+
+
+def newest_within(ents: Sequence[Ent], most: int) -> list[Ent]:
+    """As many as fit, from the new end, ascending, at least one."""
+    return oldest_within(ents[::-1], most)[::-1]
 
 
 def unread(entries: Sequence[Entry], read: int, mine: Side) -> int:
