@@ -41,7 +41,10 @@ async def test_a_buyers_first_word_is_served_without_anybody_having_set_up_anyth
 async def test_who_waits_is_told_the_place_and_moves_up(db: Database, clock: TestClock) -> None:  # req I5
     async with node(db, clock) as one:
         await one.sits("U1", cap=1)
-        cases = [await one.asks(f"B{number}") for number in range(3)]
+        cases: list[Case] = []
+        for number in range(3):
+            cases.append(await one.asks(f"B{number}"))
+            clock.advance(1)
         first = await one.case_when(cases[0].c, lambda case: case.state == "human")
         assert [await one.desk.place(await one.desk.cases.one(case.id)) for case in cases] == [
             None, (1, 300), (2, 600),

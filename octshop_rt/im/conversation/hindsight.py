@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from octshop_rt.core.clock import Millis, TestClock
 from octshop_rt.core.ids import Ids
@@ -46,14 +46,15 @@ class Hindsight:
                 },
             ],
         )
-        found: dict[str, dict[str, object]] = {}
+        found: dict[str, Spoken] = {}
         for row in rows:
-            side = str(row["_id"]["fr"])
-            told = found.setdefault(row["_id"]["c"], {})
-            told |= {f"{side}_s": row["s"], f"{side}_at": row["at"]}
-            if side == "staff":
-                told["staff_id"] = row["f"]
-        return [Spoken(c=c, **told) for c, told in found.items()]  # pyright: ignore[reportArgumentType]  (our own fields)
+            c, s, at = str(row["_id"]["c"]), int(row["s"]), int(row["at"])  # the driver's own integers stay here
+            told = found.get(c) or Spoken(c=c)
+            if row["_id"]["fr"] == "buyer":
+                found[c] = structs.replace(told, buyer_s=s, buyer_at=at)
+            else:
+                found[c] = structs.replace(told, staff_s=s, staff_at=at, staff_id=str(row["f"]))
+        return list(found.values())
 
     async def conversations(self, cs: list[str]) -> dict[str, Conversation]:
         """By id."""

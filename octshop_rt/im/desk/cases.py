@@ -88,8 +88,11 @@ class Cases:
 
     async def seat(self, case_id: str, agent: Agent, decide: Callable[[Case, Agent], Case]) -> Case:
         """Bring a case to an agent whom a person chose: first the place, then the case. DeskFull without a place;
-        what `decide` refuses gives the place back.
+        what `decide` refuses gives the place back (and, seen at once, takes none).
         """
+        seen = await self.one(case_id)
+        if decide(seen, agent) is seen:
+            return seen
         now = self._clock.now()
         taken = await store.take_slot(self._db, agent.id, Slot(case_id, now), seen_after=None)
         if taken is None and not await self._holds(agent.id, case_id):

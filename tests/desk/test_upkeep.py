@@ -1,0 +1,259 @@
+"""What must happen though nobody asks: timers, dropped agents, places a crash left behind, words a crash swallowed."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from octshop_rt.core.clock import MINUTE, SECOND, TestClock, business_day
+from octshop_rt.core.errors import UnknownOutcome
+from octshop_rt.core.fsck import examine
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation import store as log
+from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk.checks import CHECKS
+from octshop_rt.im.desk.model import Case, Slot, Step
+from octshop_rt.im.desk.settings import DeskPatch, Holiday
+from tests.desk.kit import SHOP, Node, at, buyer, node, staff
+
+
+async def turn(one: Node) -> None:
+    """The engine once: upkeep, then assignments, then what follows from them."""
+    await one.desk.upkeep.look()
+    await one.desk.assigner.fill(SHOP)
+    await one.quiet()
+
+
+async def here(one: Node, *people: str) -> None:
+    await one.desk.attendance.seen(list(people))
+
+
+def why(case: Case) -> list[str]:
+    return [step.why for step in case.history]
+
+
+async def served(one: Node, person: str, buyer_id: str = "B1") -> Case:
+    await one.sits(person)
+    case = await one.asks(buyer_id)
+    await turn(one)
+    return await one.case_when(case.c, lambda case: case.state == "human")
+
+
+async def test_a_buyer_nobody_answers_in_time_is_given_to_somebody_else_and_keeps_the_place(
+    db: Database, clock: TestClock
+) -> None:  # req I5
+    async with node(db, clock, works=False) as one:
+        case = await served(one, "U1")
+        await one.sits("U2")
+        clock.advance(179 * SECOND)
+        await here(one, "U1", "U2")
+        await turn(one)
+        assert (await one.desk.cases.one(case.id)).person_id == "U1"
+        clock.advance(2 * SECOND)
+        await here(one, "U1", "U2")
+        await turn(one)
+        passed = await one.desk.cases.one(case.id)
+        assert (passed.person_id, passed.passed, why(passed)[-2:]) == ("U2", ("S1:U1",), ["timeout", "assigned"])
+        assert [(await one.desk.office.agent(SHOP, f"S1:{who}")).load for who in ("U1", "U2")] == [0, 1]
+
+
+async def test_a_late_buyer_stays_with_the_agent_while_nobody_else_is_there(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await served(one, "U1")
+        clock.advance(10 * MINUTE)
+        await here(one, "U1")
+        await turn(one)
+        kept = await one.desk.cases.one(case.id)
+        assert (kept.person_id, why(kept)) == ("U1", ["spoke", "assigned"])
+        assert (kept.due_at or 0) > clock.now()
+
+
+async def test_an_answer_stops_the_clock_and_silence_of_the_buyer_ends_the_case(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await served(one, "U1")
+        await one.sits("U2")
+        clock.advance(60 * SECOND)
+        said = await one.says(staff("U1"), case.c, "您好，请讲")
+        await one.case_when(case.c, lambda case: case.staff_s >= said.entry.s)
+        clock.advance(29 * MINUTE)
+        await here(one, "U1", "U2")
+        await turn(one)
+        assert (await one.desk.cases.one(case.id)).person_id == "U1"
+        clock.advance(2 * MINUTE)
+        await turn(one)
+        assert why(await one.desk.cases.one(case.id))[-1] == "idle"
+        assert (await one.desk.office.agent(SHOP, "S1:U1")).load == 0
+
+
+async def test_an_agent_who_drops_loses_the_unanswered_after_the_grace_and_keeps_the_answered(
+    db: Database, clock: TestClock
+) -> None:  # req I5
+    async with node(db, clock, works=False) as one:
+        waiting = await served(one, "U1", "B1")
+        answered = await served(one, "U1", "B2")
+        said = await one.says(staff("U1"), answered.c)
+        await one.case_when(answered.c, lambda case: case.staff_s >= said.entry.s)
+        clock.advance(59 * SECOND)
+        await turn(one)
+        assert (await one.desk.cases.one(waiting.id)).state == "human"  # a closed lid, a tunnel
+        clock.advance(2 * SECOND)
+        await turn(one)
+        again = await one.desk.cases.one(waiting.id)
+        assert (again.state, why(again)[-1]) == ("queued", "dropped")  # nobody else is there: it waits, in front
+        assert again.queued_at == waiting.waiting_since
+        assert (await one.desk.cases.one(answered.id)).person_id == "U1"
+        agent = await one.desk.office.agent(SHOP, "S1:U1")
+        assert (agent.load, agent.gone_at) == (1, clock.now())
+        await here(one, "U1")
+        await turn(one)
+        assert (await one.desk.cases.one(waiting.id)).person_id == "U1"  # back: better than nobody
+        shifts = [(shift.was, shift.now) async for shift in store.SHIFTS.scan(db, {})]
+        assert shifts == [(None, "online"), ("online", "gone"), ("online", "back")]
+
+
+async def test_who_is_busy_or_away_gets_nobody(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        await one.sits("U1")
+        for status in ("busy", "away", "offline"):
+            await one.desk.attendance.choose(at("U1"), status, "午饭")
+            case = await one.asks(f"B-{status}")
+            await turn(one)
+            assert (await one.desk.cases.one(case.id)).state == "queued"
+        await one.desk.attendance.choose(at("U1"), "online", "")
+        await turn(one)
+        assert (await one.desk.office.agent(SHOP, "S1:U1")).load == 3
+
+
+async def test_a_crash_between_the_two_updates_leaks_a_place_that_fsck_names_and_upkeep_frees(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(db, clock, works=False) as one:
+        await one.sits("U1", cap=1)
+        case = await one.asks("B1")
+
+        async def dies(*_: object) -> Case | None:
+            raise UnknownOutcome
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "seat", dies)
+            await one.desk.assigner.fill(SHOP)
+        agent = await one.desk.office.agent(SHOP, "S1:U1")
+        assert (agent.load, [slot.case_id for slot in agent.slots]) == (1, [case.id])
+        assert (await one.desk.cases.one(case.id)).state == "queued"
+        found = (await examine(db, CHECKS)).findings
+        assert [(one.check, one.found) for one in found] == [("F91", f"leaked {case.id}")]
+        await turn(one)
+        assert (await one.desk.cases.one(case.id)).state == "queued"  # it might still arrive: not touched yet
+        clock.advance(16 * SECOND)
+        await here(one, "U1")
+        await turn(one)
+        assert (await one.desk.cases.one(case.id)).person_id == "U1"
+        assert (await examine(db, CHECKS)).findings == ()
+
+
+async def test_a_crash_before_the_place_is_given_back_is_mended_too(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await served(one, "U1")
+
+        async def dies(*_: object, **__: object) -> None:
+            raise UnknownOutcome
+
+        with monkeypatch.context() as patched, pytest.raises(UnknownOutcome):
+            patched.setattr(store, "give_back", dies)
+            await one.desk.end(at("U1"), case.id, one.request_id(), resolved=True)
+        assert (await one.desk.cases.one(case.id)).state == "ended"
+        assert [one.check for one in (await examine(db, CHECKS)).findings] == ["F91"]
+        clock.advance(16 * SECOND)
+        await turn(one)
+        assert (await examine(db, CHECKS)).findings == ()
+
+
+async def test_words_of_the_desk_that_were_not_said_are_said_later(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(db, clock, works=False) as one:
+
+        async def away(*_: object, **__: object) -> None:
+            raise UnknownOutcome
+
+        with monkeypatch.context() as patched:
+            patched.setattr(one.conversations, "say", away)
+            case = await served(one, "U1")
+            await one.quiet()
+        assert (await one.desk.cases.one(case.id)).untold
+        clock.advance(10 * SECOND)
+        for _ in range(2):  # saying again is the same entry
+            await one.desk.upkeep.owed()
+            await one.quiet()
+        rows = await log.page(db, case.c, 1, 100, 100, newest=False)
+        assert [row.b.ev for row in rows if row.k == "event"] == ["assigned"]
+        assert not (await one.desk.cases.one(case.id)).untold
+
+
+async def test_a_word_that_no_node_lived_to_hear_is_found_by_the_sweep(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        await one.desk.upkeep.sweep()
+        spoke = await one.conversations.of_pair("B1", SHOP)
+        one.conversations._said.clear()  # the process that would have heard it is gone
+        said = await one.says(buyer("B1"), spoke.id, "有人吗")
+        assert await store.newest_case(db, spoke.id) is None
+        for _ in range(3):
+            clock.advance(30 * SECOND)
+            await one.desk.upkeep.sweep()
+        found = await one.case_when(spoke.id, lambda case: case.state == "queued")
+        assert found.buyer_s == said.entry.s
+        rev = found.rev
+        clock.advance(30 * SECOND)
+        await one.desk.upkeep.sweep()
+        assert (await one.desk.cases.one(found.id)).rev == rev
+
+
+async def test_outside_hours_a_case_waits_marked_and_the_buyer_leaves_a_message(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        await one.desk.office.set(SHOP, DeskPatch(hours=(), holidays=(Holiday(day=business_day(clock.now())),)), "test")
+        case = await one.asks("B1")
+        assert (case.state, case.after_hours) == ("queued", True)
+        who = buyer("B1")
+        request = one.request_id()
+        left = await one.desk.messages.leave(who, case, "明天请回电", "13800000000", request)
+        assert (await one.desk.messages.leave(who, case, "明天请回电", "13800000000", request)).id == left.id
+        taken = await one.desk.messages.move(at("U1"), left.id, "taken", "")
+        assert (taken.state, taken.by) == ("taken", "U1")
+        closed = await one.desk.messages.move(at("U1"), left.id, "closed", "已回电")
+        assert (closed.state, closed.note) == ("closed", "已回电")
+
+
+async def test_fsck_names_each_violation(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await served(one, "U1")
+        await one.quiet()
+        assert (await examine(db, CHECKS)).findings == ()
+        forged = Step(at=1, by="desk", was="ended", now="human", why="assigned", rev=99)
+        await store.CASES.update(
+            db, {"_id": case.id}, {"$push": {"history": {**structs.asdict(forged)}}, "$set": {"queued_at": 1}}
+        )
+        await store.AGENTS.update(db, {"_id": "S1:U1"}, {"$set": {"slots": [], "load": 0}})
+        double = structs.replace(case, id=one.ids.new("Z"), open=True)
+        await db.raw(store.CASES).drop_indexes()
+        await store.CASES.insert(db, double)
+        try:
+            found = {one.check for one in (await examine(db, CHECKS)).findings}
+            assert found == {"F90", "F91", "F92", "F93"}
+        finally:
+            await db.wipe([store.CASES])
+            await db.create_indexes([store.CASES])
+
+
+async def test_an_agent_row_heals_whatever_the_order_of_giving_back(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        agent = await one.sits("U1", cap=2)
+        for case_id in ("Z1", "Z2", "Z3"):
+            await store.take_slot(db, agent.id, Slot(case_id, clock.now()), seen_after=clock.now() - rules.HERE_MS)
+        row = await one.desk.office.agent(SHOP, agent.id)
+        assert (row.load, [slot.case_id for slot in row.slots]) == (2, ["Z1", "Z2"])
+        for case_id in ("Z1", "Z1", "Z3", "Z2"):
+            await store.give_back(db, agent.id, case_id)
+        row = await one.desk.office.agent(SHOP, agent.id)
+        assert (row.load, row.slots) == (0, ())
