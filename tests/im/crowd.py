@@ -33,6 +33,7 @@ class Person:
         port: int | None = None,
     ) -> None:
         self.shown: list[Ent] = []
+        self.changed: list[Ent] = []
         self.acked: dict[str, list[int]] = {}
         self.node = node
 
@@ -46,6 +47,7 @@ class Person:
             ticket=ticket,
             device=f"dev-{who}",
             on_entry=self.shown.append,
+            on_change=self.changed.append,
             outbox=outbox,
             encoding=encoding,
             longest_wait_s=1.0,

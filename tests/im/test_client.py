@@ -170,3 +170,24 @@ async def test_who_is_signed_out_stops(node: Node):
                 while True:
                     await buyer.client.online()
                     await asyncio.sleep(0.05)
+
+
+async def test_an_edit_and_a_recall_reach_who_was_away(node: Node):  # req I3, acceptance 24
+    buyer, agent = Person(node, "buyer-1"), Person(node, "agent-1", staff=True)
+    async with buyer.client, agent.client:
+        await agent.client.online()
+        c = await buyer.client.open("S1")
+        await buyer.client.say(c, "one")
+        await buyer.client.say(c, "two")
+        await until(lambda: len(agent.shown) == 2)
+        assert agent.client._life is not None
+        agent.client._life.cancel()
+        agent.cut()
+        await buyer.client.edit(c, 1, "eins")
+        await buyer.client.recall(c, 2)
+        agent.client.start()
+        await until(lambda: len(agent.changed) == 2 and len(buyer.changed) == 2)
+        for person in (agent, buyer):
+            read = {ent.s: ent for ent in person.changed}
+            assert (read[1].b.text, read[1].ed is not None) == ("eins", True)
+            assert (read[2].b.text, read[2].rc is not None) == (None, True)

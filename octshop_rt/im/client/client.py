@@ -40,7 +40,8 @@ class Stopped(Exception):
 
 class ImClient:
     """One person on one device. `on_entry` hears every entry once, in the order of its conversation; `on_frame` hears
-    what else arrives (cursors, typing, notices). Neither may wait.
+    what else arrives (cursors, typing, notices), `on_change` an entry as it reads once edited or recalled. None may
+    wait.
 
     `ticket` fetches a one-time ticket (POST …/ws-ticket); it raises Stopped when the person is signed out. With an
     `outbox` on disk, messages survive a crash.
@@ -54,6 +55,7 @@ class ImClient:
         device: str,
         on_entry: Callable[[Ent], None] = lambda _: None,
         on_frame: Callable[[Outgoing], None] = lambda _: None,
+        on_change: Callable[[Ent], None] = lambda _: None,
         outbox: Outbox | None = None,
         encoding: Encoding = Encoding.MSGPACK,
         lang: str = "zh-CN",
@@ -64,6 +66,7 @@ class ImClient:
         self._device = device
         self._on_entry = on_entry
         self._on_frame = on_frame
+        self._on_change = on_change
         self._encoding = encoding
         self._lang = lang
         self._longest_wait_s = longest_wait_s
@@ -118,6 +121,14 @@ class ImClient:
     async def say(self, c: str, text: str) -> int:
         """Send a text; its number once a majority has it on disk. FrameRefused if it is refused for good."""
         return await self.put(c, "text", Body(text=text))
+
+    async def recall(self, c: str, s: int) -> None:
+        """Take back what one has said; FrameRefused when it is too late."""
+        await self._ask(lambda i: Op(i=i, op="recall", c=c, a=OpArgs(s=s)))
+
+    async def edit(self, c: str, s: int, text: str) -> None:
+        """Put other words in its place; FrameRefused when it is too late."""
+        await self._ask(lambda i: Op(i=i, op="edit", c=c, a=OpArgs(s=s, text=text)))
 
     async def put(self, c: str, k: SayKind, b: Body, *, m: str | None = None, re: int | None = None) -> int:
         """Any message. It is in the outbox before the first try and goes on its way as soon as there is a socket."""
@@ -243,6 +254,8 @@ class ImClient:
         for ent in ready:
             self._sender.landed(ent)
             self._on_entry(ent)
+            if ent.k == "event" and ent.b.ev in {"edited", "recalled"} and ent.b.s is not None:
+                self._spawn(self._reread(c, ent.b.s))
         track = self.tracks[c]
         if ready and track.shown is not None and track.shown - track.acked >= _MOST_UNACKED:
             self._ack()
@@ -306,6 +319,12 @@ class ImClient:
         if self._track(c).shown is None:
             page: Pulled = await self._ask(lambda i: Pull(i=i, c=c, n=_HISTORY, rev=True))
             self._show(c, self._track(c).begin(page.ents, page.head))
+
+    async def _reread(self, c: str, s: int) -> None:
+        """An entry was edited or recalled: how it reads now."""
+        page: Pulled = await self._ask(lambda i: Pull(i=i, c=c, from_=s, to=s))
+        for ent in page.ents:
+            self._on_change(ent)
 
     async def _renew(self, link: Link) -> None:
         with contextlib.suppress(LinkEnded, FrameRefused, TimeoutError):
