@@ -131,7 +131,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     """Everything, made by hand; nothing is asked of a server yet. SettingsError if production is unsafe."""
     _refuse_unsafe(settings)
     on = lay(settings, clock=clock, db=db)
-    commerce = raise_commerce(on, have_spoken=Acquaintance(on.db).have_spoken)
+    met = Acquaintance(on.db)
+    commerce = raise_commerce(on, have_spoken=met.have_spoken, spoke=met.spoke)
     verify = _verify(on, BranchesOfShops(commerce.shops))
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from octshop_rt.commerce.ledger import postings
 from octshop_rt.commerce.ledger.checks import booked, booked_as
 from octshop_rt.commerce.ledger.model import PostingKind
+from octshop_rt.commerce.member.checks import became
 from octshop_rt.commerce.order.checks import PaidForUse, paid_for_use, sold
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import under_way
+from octshop_rt.im.conversation.checks import other_buyers
 from octshop_rt.verify.checks import counted, issued, redeemed, was_redeemed
 
 
@@ -56,7 +58,15 @@ async def vouchers_were_sold(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F54", object_id=one.voucher_id, expected=expected, found=found)
 
 
+async def one_buyer_speaks(db: Database) -> AsyncIterator[Finding]:
+    """F78: who speaks as the buyer of a conversation is its buyer, or the member its guest has become."""
+    async for c, guest_id, author in other_buyers(db):
+        if await became(db, guest_id) != author:
+            yield Finding(check="F78", object_id=c, expected=f"{guest_id}, or who that guest became", found=author)
+
+
 CHECKS: tuple[Check, ...] = (
+    Check(id="F78", text="only a conversation's buyer speaks as its buyer", run=one_buyer_speaks),
     Check(id="F44w", text="write-offs and the books tell the same", run=write_offs_are_booked),
     Check(
         id="F53",

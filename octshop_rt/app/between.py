@@ -40,6 +40,10 @@ class ChatDirectory:
         """Nicknames by id."""
         return {person_id: card.nickname for person_id, card in (await self._members.cards(buyer_ids)).items()}
 
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """All ids of those who were guests before."""
+        return await self._members.known_as(buyer_ids)
+
 
 class ShopCards:
     """What cards of a conversation may show: goods of its shop, orders of its two sides."""

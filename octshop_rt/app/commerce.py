@@ -9,6 +9,7 @@ from pathlib import Path
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.commerce.api.buyer import buyer_routes
 from octshop_rt.commerce.api.channel import ChannelApi
+from octshop_rt.commerce.api.guests import GuestApi
 from octshop_rt.commerce.api.identity import Identity
 from octshop_rt.commerce.api.people import CommercePeople
 from octshop_rt.commerce.api.shop import ShopDesk
@@ -17,6 +18,7 @@ from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.ledger.service import Ledger
+from octshop_rt.commerce.member.guests import Guests, Spoke
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.member.sign_in import SignIn
 from octshop_rt.commerce.order.handlers import OrderHandlers
@@ -49,6 +51,7 @@ class Gate:
     passwords: Passwords
     sign_in: SignIn
     sender: CodeSender
+    guests: Guests
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +87,7 @@ class Commerce:
         gate = self.gate
         return [
             *Identity(sign_in=gate.sign_in, sessions=gate.sessions, members=gate.members, staff=gate.staff).routes(),
+            *GuestApi(gate.guests).routes(),
             *buyer_routes(
                 shops=self.shops,
                 catalog=self.catalog,
@@ -97,9 +101,9 @@ class Commerce:
         ]
 
 
-def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitable[bool]]) -> Commerce:
-    """Build the wing. `have_spoken(shop, buyer)` is chat's answer."""
-    gate = _gate(on)
+def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitable[bool]], spoke: Spoke) -> Commerce:
+    """Build the wing. `have_spoken(shop, buyer)` and `spoke(buyers)` are chat's answers."""
+    gate = _gate(on, spoke)
     money = _money(on)
     shops = ShopService(on.db, on.clock, on.ids)
     catalog = CatalogService(on.db)
@@ -129,7 +133,7 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
     )
 
 
-def _gate(on: Foundation) -> Gate:
+def _gate(on: Foundation, spoke: Spoke) -> Gate:
     passwords = Passwords()
     members = Members(on.db, on.clock, on.ids, passwords)
     staff = StaffService(on.db, on.clock, on.ids)
@@ -167,6 +171,7 @@ def _gate(on: Foundation) -> Gate:
             codes=codes,
         ),
         sender=sender,
+        guests=Guests(on.db, on.clock, on.ids, sessions, spoke),
     )
 
 

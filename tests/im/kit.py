@@ -47,6 +47,7 @@ class Town:
         self.shops: dict[str, ShopFacts] = {}
         self.grants: dict[str, tuple[Grant, ...]] = {}
         self.gone: set[str] = set()
+        self.same: list[tuple[str, ...]] = []  # ids of one human being, the member's first
         self.watchable: set[tuple[str, str, str]] = set()
         self.things: dict[tuple[str, str], Body] = {}  # {(kind, id): what its owner says of it now}
 
@@ -64,7 +65,10 @@ class Town:
         if person_id in self.gone:
             return None
         grants = self.grants.get(person_id, ()) if audience is Audience.STAFF else ()
-        return Person(id=person_id, name=person_id, grants=grants, admin=audience is Audience.PLATFORM)
+        if any(person_id in ids[1:] for ids in self.same):
+            return None
+        was = next((ids[1:] for ids in self.same if ids[0] == person_id), ())
+        return Person(id=person_id, name=person_id, grants=grants, admin=audience is Audience.PLATFORM, was=was)
 
     async def shop(self, shop_id: str) -> ShopFacts | None:
         return self.shops.get(shop_id)
@@ -77,6 +81,9 @@ class Town:
 
     async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
         return self.things.get((kind, thing_id))
+
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        return {one: ids for ids in self.same for one in ids if one in buyer_ids}
 
     async def may_watch(self, who: Party, topic: str, object_id: str) -> bool:
         return (who.person_id, topic, object_id) in self.watchable

@@ -17,6 +17,7 @@ from octshop_rt.core.auth.model import (
     PLATFORM,
     PUBLIC,
     STAFF,
+    VISITOR,
     Admin,
     Anonymous,
     Audience,
@@ -184,7 +185,9 @@ class BuyerIdentity:
 
     def routes(self) -> list[Route]:
         """Below /buyer."""
-        return _entrance("/buyer", self.send_code, self.login, SignedIn) + _inside("/buyer", BUYER, self, SignedIn)
+        return _entrance("/buyer", self.send_code, self.login, SignedIn) + _inside(
+            "/buyer", BUYER, self, SignedIn, chat=VISITOR
+        )
 
     async def send_code(self, call: Call[Anonymous], body: CodeWish) -> None:
         await self._identity.sign_in.send_code(Audience.BUYER, body.phone, call.ip)
@@ -311,7 +314,14 @@ def _entrance(folder: str, send_code: Any, login: Any, answer: Any) -> list[Rout
     ]
 
 
-def _inside(folder: str, permission: Permission, door: BuyerIdentity | StaffIdentity, answer: Any) -> list[Route]:
+def _inside(
+    folder: str,
+    permission: Permission,
+    door: BuyerIdentity | StaffIdentity,
+    answer: Any,
+    chat: Permission | None = None,
+) -> list[Route]:
+    """`chat`: who may have a ticket for the socket, if not the same."""
     return [
         Route("GET", f"{folder}/session", door.session, permission=permission, answer=answer, summary=_WHO),
         Route("DELETE", f"{folder}/session", door.logout, permission=permission, summary=_OUT),
@@ -344,7 +354,7 @@ def _inside(folder: str, permission: Permission, door: BuyerIdentity | StaffIden
             "POST",
             f"{folder}/ws-ticket",
             door.ticket,
-            permission=permission,
+            permission=chat or permission,
             answer=Ticket,
             limit=TICKETS,
             summary="A ticket that opens one chat socket within 30 s",

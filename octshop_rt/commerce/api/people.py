@@ -24,4 +24,6 @@ class CommercePeople:
         grants = await self._staff.grants(person_id) if audience is Audience.STAFF else ()
         if audience is Audience.STAFF and not grants:
             return None
-        return Person(id=row.id, name=row.nickname, grants=grants, admin=row.admin)
+        if row.member_id is not None:  # a guest who has signed in since: come back as the member
+            return None
+        return Person(id=row.id, name=row.nickname, grants=grants, admin=row.admin, guest=row.guest, was=row.guests)

@@ -15,7 +15,11 @@ Nickname = Annotated[str, Meta(min_length=1, max_length=30)]
 
 
 class PersonRow(Struct, frozen=True, kw_only=True):
-    """One human being, known by a phone number, whatever roles it has. `password_hash` never leaves the domain."""
+    """One human being, known by a phone number, whatever roles it has. `password_hash` never leaves the domain.
+
+    A guest is somebody nobody knows yet: no phone, no password, only a name to call it by. Once it has signed in,
+    `member_id` says who it was, and that person's `guests` name it; what it said stays under its own id.
+    """
 
     id: str
     phone: str
@@ -24,6 +28,10 @@ class PersonRow(Struct, frozen=True, kw_only=True):
     admin: bool
     disabled_at: Millis | None
     created_at: Millis
+    guest: bool = False
+    vouched: bool = False  # a guest whom another site knows
+    member_id: str | None = None
+    guests: tuple[str, ...] = ()
 
     @property
     def disabled(self) -> bool:
@@ -38,22 +46,42 @@ class PhoneRow(Struct, frozen=True, kw_only=True):
     person_id: str
 
 
+class StrangerRow(Struct, frozen=True, kw_only=True):
+    """A customer of another site who is a guest here: `id` is the shop's id and a hash of that site's name for it."""
+
+    id: str
+    person_id: str
+
+
+class UsedEntry(Struct, frozen=True, kw_only=True):
+    """A signed entry that has been used; kept until it could not be used anyway."""
+
+    id: str
+    until: Millis
+
+
 class PersonCard(Struct, frozen=True, kw_only=True):
     """What a page may show of a person."""
 
     id: str
     nickname: str
     phone_masked: str
+    guest: bool = False
 
 
 def masked(phone: str) -> str:
-    """`138****1234`."""
-    return f"{phone[:3]}****{phone[-4:]}"
+    """`138****1234`; nothing of a guest."""
+    return "" if not phone else f"{phone[:3]}****{phone[-4:]}"
 
 
 def card(row: PersonRow) -> PersonCard:
     """The card of `row`."""
-    return PersonCard(id=row.id, nickname=row.nickname, phone_masked=masked(row.phone))
+    return PersonCard(id=row.id, nickname=row.nickname, phone_masked=masked(row.phone), guest=row.guest)
+
+
+def guest_nickname(person_id: str) -> str:
+    """Until it says who it is."""
+    return f"访客{person_id[-4:]}"
 
 
 def default_nickname(phone: str) -> str:

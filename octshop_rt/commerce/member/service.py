@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from octshop_rt.commerce.member import store
 from octshop_rt.commerce.member.model import PersonCard, PersonRow, card, default_nickname
@@ -40,11 +40,29 @@ class Members:
         row = await store.person(self._db, person_id)
         if row is None:
             raise NotFound
-        return card(row)
+        return (await self.cards([person_id]))[person_id]
 
     async def cards(self, person_ids: Collection[str]) -> dict[str, PersonCard]:
         """Cards of those that exist, by id."""
-        return {row.id: card(row) for row in await store.persons(self._db, sorted(person_ids))}
+        rows = await store.persons(self._db, sorted(person_ids))
+        members = await self._members_of(rows)
+        return {row.id: card(members.get(row.member_id or "", row)) for row in rows}
+
+    async def behind(self, person_ids: Collection[str]) -> dict[str, str]:
+        """Who they are now: a guest who has signed in is the member, everybody else is who he is."""
+        rows = await store.persons(self._db, sorted(person_ids))
+        return {row.id: row.member_id or row.id for row in rows}
+
+    async def known_as(self, person_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """All ids of the same human being, for those who have more than one."""
+        rows = await store.persons(self._db, sorted(person_ids))
+        members = await self._members_of(rows)
+        found = {row.id: members.get(row.member_id or "", row) for row in rows}
+        return {one: (row.id, *row.guests) for one, row in found.items() if row.guests}
+
+    async def _members_of(self, rows: Sequence[PersonRow]) -> dict[str, PersonRow]:
+        ids = sorted({row.member_id for row in rows if row.member_id is not None})
+        return {row.id: row for row in await store.persons(self._db, ids)} if ids else {}
 
     async def enter(self, phone: str) -> PersonRow:
         """The person with this number; a new one if it is nobody's yet. Two at once get the same person."""

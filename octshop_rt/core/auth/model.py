@@ -37,10 +37,12 @@ class Permission(Struct, frozen=True):
     audience: Audience
     right: Right | None = None
     scoped: bool = False
+    guests: bool = False  # buyers only: also for visitors who have not signed in
 
 
 PUBLIC = Permission(Audience.PUBLIC)
 BUYER = Permission(Audience.BUYER)
+VISITOR = Permission(Audience.BUYER, guests=True)
 STAFF = Permission(Audience.STAFF)
 PLATFORM = Permission(Audience.PLATFORM)
 
@@ -65,11 +67,18 @@ class Anonymous(Struct, frozen=True):
 
 
 class Buyer(Struct, frozen=True, kw_only=True, tag="buyer"):
-    """A signed-in buyer."""
+    """A signed-in buyer, or a guest: somebody who chats without having signed in."""
 
     session_id: str
     person_id: str
     device_id: str
+    guest: bool = False
+    was: tuple[str, ...] = ()  # the guests this person was before signing in, oldest first
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id under which this person has spoken."""
+        return (self.person_id, *self.was)
 
 
 class Staff(Struct, frozen=True, kw_only=True, tag="staff"):
@@ -157,6 +166,8 @@ class Person(Struct, frozen=True, kw_only=True):
     name: str
     grants: tuple[Grant, ...] = ()
     admin: bool = False
+    guest: bool = False
+    was: tuple[str, ...] = ()
 
 
 class Session(Struct, frozen=True, kw_only=True):

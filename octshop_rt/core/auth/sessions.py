@@ -294,7 +294,13 @@ class Sessions:
 
 def _principal(session: Session, person: Person) -> SignedIn:
     if session.audience is Audience.BUYER:
-        return Buyer(session_id=session.id, person_id=person.id, device_id=session.device_id)
+        return Buyer(
+            session_id=session.id,
+            person_id=person.id,
+            device_id=session.device_id,
+            guest=person.guest,
+            was=person.was,
+        )
     if session.audience is Audience.STAFF:
         return Staff(
             session_id=session.id,

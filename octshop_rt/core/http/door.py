@@ -12,6 +12,7 @@ from octshop_rt.core.auth import tokens
 from octshop_rt.core.auth.model import (
     Anonymous,
     Audience,
+    Buyer,
     CsrfRefused,
     ForeignOrigin,
     NotSignedIn,
@@ -143,12 +144,12 @@ class Door:
             found = None
             if scheme.lower() == "bearer":
                 found = await self._resolve(request, token.strip(), bearer=True)
-            if found is None:
+            if found is None or not self._lets(found):
                 raise NotSignedIn
             return found, token.strip()
         token = request.cookies.get(doors.cookie(audience), "")
         found = await self._resolve(request, token, bearer=False) if token else None
-        if found is None:
+        if found is None or not self._lets(found):
             raise NotSignedIn
         if self._route.mutating:
             if doors.origins.of(request) != "own":
@@ -156,6 +157,10 @@ class Door:
             if not tokens.csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
                 raise CsrfRefused
         return found, token
+
+    def _lets(self, who: SignedIn) -> bool:
+        """Guests pass where the route says so; everywhere else they are nobody yet."""
+        return self._route.permission.guests or not (isinstance(who, Buyer) and who.guest)
 
     async def _resolve(self, request: web.Request, token: str, *, bearer: bool) -> SignedIn | None:
         """Tokens we do not remember cost a read: each address may make so many of them and no more."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from octshop_rt.core.auth.model import BUYER, Buyer
+from octshop_rt.core.auth.model import VISITOR, Buyer
 from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.http.routes import Call, Limit, Route
@@ -87,18 +87,18 @@ class DeskOfBuyers:
         """Below /buyer/cases."""
         case = "/buyer/cases/{case_id}"
         return [
-            Route("POST", "/buyer/cases", self.open, permission=BUYER, body=OpenCase, answer=BuyerCase,
+            Route("POST", "/buyer/cases", self.open, permission=VISITOR, body=OpenCase, answer=BuyerCase,
                   errors=(NoSuchShop, NoSuchContext, DeskChanged), limit=Limit(name="cases", burst=20, per_ms=60_000),
                   summary="Come to a shop's service: the conversation and the case in it, found or made"),
-            Route("GET", "/buyer/cases", self.cases, permission=BUYER, answer=BuyerCases,
+            Route("GET", "/buyer/cases", self.cases, permission=VISITOR, answer=BuyerCases,
                   summary="One's newest cases"),
-            Route("GET", case, self.case, permission=BUYER, answer=BuyerCase, errors=(NoSuchCase,),
+            Route("GET", case, self.case, permission=VISITOR, answer=BuyerCase, errors=(NoSuchCase,),
                   summary="A case: state, place in the queue, expected wait"),
-            Route("POST", f"{case}/person", self.person, permission=BUYER, body=BuyerAct, answer=BuyerCase,
+            Route("POST", f"{case}/person", self.person, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="A person, please, at once"),
-            Route("POST", f"{case}/end", self.end, permission=BUYER, body=BuyerAct, answer=BuyerCase,
+            Route("POST", f"{case}/end", self.end, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
-            Route("POST", f"{case}/messages", self.leave, permission=BUYER, body=LeftMessage, answer=MessageLeft,
+            Route("POST", f"{case}/messages", self.leave, permission=VISITOR, body=LeftMessage, answer=MessageLeft,
                   errors=(NoSuchCase, RequestConflict), limit=Limit(name="left", burst=5, per_ms=60_000),
                   summary="Leave a message for when somebody is there"),
         ]  # fmt: skip

@@ -54,18 +54,26 @@ async def _read_within(db: Database) -> AsyncIterator[Finding]:
 
 
 async def _members_speak(db: Database) -> AsyncIterator[Finding]:
-    """F5: whoever said something was a member, on that side; the buyer is the conversation's buyer."""
+    """F5: whoever said something was a member, on that side. Whether another buyer's id is the same person: F78."""
     members: set[tuple[str, str]] = set()
-    buyer = last = ""
+    last = ""
     for author in await store.authors(db):
         if author.c != last:
             last = author.c
             members = {(row.u, row.role) for row in await store.memberships(db, [author.c])}
-            conversation = await store.conversation(db, author.c)
-            buyer = "" if conversation is None else conversation.buyer_id
         stranger = author.fr not in {"system", "bot"} and (author.f, author.fr) not in members
-        if stranger or (author.fr == "buyer" and author.f != buyer):
+        if stranger:
             yield Finding(check="F5", object_id=author.c, expected="a member", found=f"{author.fr} {author.f}")
+
+
+async def other_buyers(db: Database) -> AsyncIterator[tuple[str, str, str]]:
+    """(conversation, its buyer, another who has spoken as the buyer): only a guest who became a member may have two."""
+    for author in await store.authors(db):
+        if author.fr != "buyer":
+            continue
+        conversation = await store.conversation(db, author.c)
+        if conversation is not None and conversation.buyer_id != author.f:
+            yield author.c, conversation.buyer_id, author.f
 
 
 async def _true_hash(db: Database) -> AsyncIterator[Finding]:

@@ -50,9 +50,20 @@ class Reader:
         more = len(fit) < len(ents) or (first_of_page > first if frame.rev else last_of_page < last)
         return Pulled(i=frame.i, c=frame.c, ents=fit, min=1, head=head, more=more)
 
-    async def synced(self, who: Party, frame: Sync, page: Sequence[Conversation], gone: list[str]) -> SyncedPage:
-        """One page of SYNC from `page`, which holds one conversation more than asked if there is another page."""
-        listed = list(page[: frame.lim])
+    async def synced(
+        self,
+        who: Party,
+        frame: Sync,
+        page: Sequence[Conversation],
+        gone: list[str],
+        earlier: Mapping[str, list[str]],
+    ) -> SyncedPage:
+        """One page of SYNC from `page`, which holds one conversation more than asked if there is another page.
+
+        A buyer is told of `earlier` ones only as what came before; staff have cases in each.
+        """
+        hidden = {c for cs in earlier.values() for c in cs} if isinstance(who, Buyer) else set[str]()
+        listed = [conversation for conversation in page[: frame.lim] if conversation.id not in hidden]
         more = len(page) > frame.lim
         heads = await store.heads(self._db, [conversation.id for conversation in listed])
         members: dict[str, list[Membership]] = {}
@@ -70,7 +81,12 @@ class Reader:
         for at in range(0, len(listed), _AT_ONCE):
             part = listed[at : at + _AT_ONCE]
             for synced in await asyncio.gather(
-                *(self._synced(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names) for one in part)
+                *(
+                    self._synced(
+                        who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names, earlier.get(one.id, [])
+                    )
+                    for one in part
+                )
             ):
                 room -= sum(rules.weight(ent) for ent in synced.ents)
                 if found and room < 0:  # the rest comes with the next page
@@ -106,9 +122,11 @@ class Reader:
         head: int,
         members: Sequence[Membership],
         names: Mapping[str, str],
+        earlier: list[str],
     ) -> Synced:
         mine: Side = "buyer" if isinstance(who, Buyer) else "staff"
-        read = max((row.read_seq for row in members if row.u == who.person_id), default=0)
+        ids = who.ids if isinstance(who, Buyer) else (who.person_id,)
+        read = max((row.read_seq for row in members if row.u in ids), default=0)
         peer_read = max((row.read_seq for row in members if row.role == rules.other(mine)), default=0)
         known = frame.heads.get(conversation.id, 0)
         entries: list[Entry] = []
@@ -132,6 +150,7 @@ class Reader:
             shop_id=conversation.shop_id,
             peer=Peer(id=peer, name=names.get(peer, "")),
             ctx=conversation.ctx,
+            earlier=earlier,
             ents=ents,
             more=bool(ents) and ents[0].s > known + 1,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -43,7 +43,7 @@ _AROUND_BYTES = 260  # of an entry, beside its body
 def side(who: Party, conversation: Conversation) -> Side | None:
     """On which side `who` stands in it; None for outsiders. Staff need the chat right at that shop."""
     if isinstance(who, Buyer):
-        return "buyer" if conversation.buyer_id == who.person_id else None
+        return "buyer" if conversation.buyer_id in who.ids else None
     here = who.at(conversation.shop_id, Right.CHAT)
     return "staff" if here is not None and Right.CHAT in here.rights else None
 
@@ -63,7 +63,7 @@ def rooms(conversation: Conversation) -> tuple[str, str]:
 def home_rooms(who: Party) -> set[str]:
     """Where a person hears what is said to them: buyers as themselves, staff as those who answer for their shops."""
     if isinstance(who, Buyer):
-        return {person_room(who.person_id)}
+        return {person_room(person_id) for person_id in who.ids}
     return {shop_room(shop_id) for shop_id in chat_shops(who)}
 
 
@@ -184,6 +184,17 @@ def unread(entries: Sequence[Entry], read: int, mine: Side) -> int:
 
 def _heard(entry: Entry, mine: Side) -> bool:
     return entry.fr in heard_by(mine) and entry.vis is None and entry.rc is None
+
+
+def one_history(conversations: Sequence[Conversation], same: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """{the newest conversation of a human being with a shop: the earlier ones, newest first}. `same` names all ids of
+    those who have several: a guest who signs in keeps what was said on both sides of it.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in sorted(conversations, key=lambda row: row.id, reverse=True):
+        if one.buyer_id in same:
+            groups.setdefault((one.shop_id, *same[one.buyer_id]), []).append(one.id)
+    return {cs[0]: cs[1:] for cs in groups.values() if len(cs) > 1}
 
 
 def heard_by(mine: Side) -> tuple[Role, ...]:

@@ -59,6 +59,10 @@ class Directory(Protocol):
         """How the shop's staff see these buyers."""
         ...
 
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """All ids of the same human being, for those who were guests before they signed in."""
+        ...
+
 
 class Conversations:
     """The conversation domain of one node. `start` before use, `stop` flushes what was accepted."""
@@ -112,7 +116,7 @@ class Conversations:
         """The buyer's conversation with that shop; made at the first time, found ever after."""
         if not isinstance(who, Buyer):
             raise BuyersOpen
-        return await self._between(who.person_id, shop_id, ctx)
+        return await self._between(who.ids, shop_id, ctx)
 
     async def conversation(self, c: str) -> Conversation:
         """NoConversation if there is none. For the house itself: nobody is asked who they are."""
@@ -123,7 +127,7 @@ class Conversations:
 
     async def of_pair(self, buyer_id: str, shop_id: str) -> Conversation:
         """The buyer's conversation with that shop, made if there is none: for the house itself. NoSuchShop."""
-        return await self._between(buyer_id, shop_id, None)
+        return await self._between((buyer_id,), shop_id, None)
 
     async def submit(self, who: Party, frame: Send, origin: str) -> asyncio.Future[Appended | DomainError]:
         """Queue what `who` says and return the outcome to come. Refusals that need no write are raised.
@@ -142,6 +146,8 @@ class Conversations:
             before = await store.by_client_id(self._db, frame.c, who.person_id, frame.p)
             if before is None:
                 raise PrevMissing
+        if isinstance(who, Buyer) and (said := await self._said_as_guest(who, frame)) is not None:
+            return said
         return self.appender.submit(
             Draft(
                 c=conversation.id,
@@ -225,13 +231,25 @@ class Conversations:
     async def sync(self, who: Party, frame: Sync) -> SyncedPage:
         """A page of everything `who` is in, with what is newer than the client's heads."""
         if isinstance(who, Buyer):
-            page = await store.of_buyer(self._db, who.person_id, frame.cur, frame.lim + 1)
+            page = await store.of_buyer(self._db, who.ids, frame.cur, frame.lim + 1)
         else:
             page = await store.of_shops(self._db, rules.chat_shops(who), frame.cur, frame.lim + 1)
         for conversation in page:
             self._remember(conversation)
         gone = [] if frame.cur else await self._gone(who, list(frame.heads))
-        return await self._reader.synced(who, frame, page, gone)
+        return await self._reader.synced(who, frame, page, gone, await self._earlier(who, page))
+
+    async def _earlier(self, who: Party, page: Sequence[Conversation]) -> dict[str, list[str]]:
+        """What came before, of those on this page: a person's talk as a guest and as a member is one history."""
+        if isinstance(who, Buyer):
+            same = dict.fromkeys(who.ids, who.ids) if who.was else {}
+        else:
+            same = dict(await self._directory.known_as(sorted({one.buyer_id for one in page}))) if page else {}
+            same |= {one: ids for ids in list(same.values()) for one in ids}
+        if not same:
+            return {}
+        shops = sorted({one.shop_id for one in page})
+        return rules.one_history(await store.of_people(self._db, sorted(same), shops), same)
 
     # --- delivery -----------------------------------------------------------------------------------------------------
 
@@ -271,6 +289,16 @@ class Conversations:
             raise NoConversation
         return conversation, mine
 
+    async def _said_as_guest(self, who: Buyer, frame: Send) -> asyncio.Future[Appended | DomainError] | None:
+        """What was stored before the sign-in and not acked is not stored again under the member's id."""
+        for guest_id in who.was:
+            before = await store.by_client_id(self._db, frame.c, guest_id, frame.m)
+            if before is not None:
+                done: asyncio.Future[Appended | DomainError] = asyncio.get_running_loop().create_future()
+                done.set_result(Appended(before, dup=True))
+                return done
+        return None
+
     async def _gone(self, who: Party, cs: Sequence[str]) -> list[str]:
         """Conversations the client has and `who` is not in (any more)."""
         await self._recall(cs)
@@ -293,8 +321,10 @@ class Conversations:
             del self._known[next(iter(self._known))]
         self._known[conversation.id] = conversation
 
-    async def _between(self, buyer_id: str, shop_id: str, ctx: Context | None) -> Conversation:
-        found = await store.between(self._db, buyer_id, shop_id)
+    async def _between(self, ids: Sequence[str], shop_id: str, ctx: Context | None) -> Conversation:
+        """`ids`: the buyer's own, then those of the guests they were."""
+        buyer_id = ids[0]
+        found = await store.newest_between(self._db, ids, shop_id)
         if found is None:
             shop = await self._directory.shop(shop_id)
             if shop is None:

@@ -45,14 +45,33 @@ async def between(db: Database, buyer_id: str, shop_id: str) -> Conversation | N
     return await CONVERSATIONS.one(db, {"buyer_id": buyer_id, "shop_id": shop_id})
 
 
+async def newest_between(db: Database, buyer_ids: Sequence[str], shop_id: str) -> Conversation | None:
+    """The one that goes on, of a person who has had several ids."""
+    query = {"buyer_id": {"$in": list(buyer_ids)}, "shop_id": shop_id}
+    return await CONVERSATIONS.one(db, query, sort=[("_id", -1)])
+
+
+async def of_people(db: Database, buyer_ids: Sequence[str], shop_ids: Sequence[str]) -> list[Conversation]:
+    """All between these persons and these shops."""
+    query = {"buyer_id": {"$in": list(buyer_ids)}, "shop_id": {"$in": list(shop_ids)}}
+    return await CONVERSATIONS.many(db, query) if buyer_ids else []
+
+
+async def speakers(db: Database, buyer_ids: Sequence[str]) -> set[str]:
+    """Which of them have opened a conversation."""
+    return {row.buyer_id for row in await CONVERSATIONS.many(db, {"buyer_id": {"$in": list(buyer_ids)}})}
+
+
 async def add_conversation(db: Database, row: Conversation) -> None:
     """DuplicateKey if the two already have one."""
     await CONVERSATIONS.insert(db, row)
 
 
-async def of_buyer(db: Database, buyer_id: str, below: str | None, limit: int) -> list[Conversation]:
+async def of_buyer(db: Database, buyer_ids: Sequence[str], below: str | None, limit: int) -> list[Conversation]:
     """By birth, newest first: an order that does not move while someone turns pages."""
-    query = {"buyer_id": buyer_id} | ({"_id": {"$lt": below}} if below else {})
+    query: dict[str, object] = {"buyer_id": buyer_ids[0] if len(buyer_ids) == 1 else {"$in": list(buyer_ids)}}
+    if below:
+        query["_id"] = {"$lt": below}
     return await CONVERSATIONS.many(db, query, sort=[("_id", -1)], limit=limit)
 
 

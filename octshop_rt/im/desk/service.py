@@ -126,13 +126,13 @@ class Desk:
     async def of_buyer(self, who: Buyer, case_id: str) -> Case:
         """NoSuchCase for other people's."""
         case = await store.case(self._db, case_id)
-        if case is None or case.buyer_id != who.person_id:
+        if case is None or case.buyer_id not in who.ids:
             raise NoSuchCase
         return case
 
     async def all_of_buyer(self, who: Buyer) -> list[Case]:
         """The buyer's newest cases."""
-        return await store.of_buyer(self._db, who.person_id, 20)
+        return await store.of_buyer(self._db, who.ids, 20)
 
     async def end_by_buyer(self, who: Buyer, case_id: str, request_id: str) -> Case:
         """The buyer leaves."""

@@ -191,9 +191,10 @@ async def of_agents(db: Database, agent_ids: Sequence[str]) -> list[Case]:
     return await CASES.many(db, {"agent_id": {"$in": list(agent_ids)}, "state": "human"})
 
 
-async def of_buyer(db: Database, buyer_id: str, limit: int) -> list[Case]:
+async def of_buyer(db: Database, buyer_ids: Sequence[str], limit: int) -> list[Case]:
     """Newest first."""
-    return await CASES.many(db, {"buyer_id": buyer_id}, sort=[("_id", -1)], limit=limit)
+    whose = buyer_ids[0] if len(buyer_ids) == 1 else {"$in": list(buyer_ids)}
+    return await CASES.many(db, {"buyer_id": whose}, sort=[("_id", -1)], limit=limit)
 
 
 async def due(db: Database, now: Millis, limit: int) -> list[Case]:

@@ -111,6 +111,7 @@ class Synced(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ctx: Context | None = None
     ents: list[Ent] = []
     more: bool = False
+    earlier: list[str] = []  # conversations of the same person with the shop that came before: PULL shows them
 
 
 class SyncedPage(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag=25):
