@@ -23,7 +23,7 @@ class DeskWatching:
             if case is None:
                 return False
             if isinstance(who, Buyer):
-                return case.buyer_id == who.person_id
+                return case.buyer_id in who.ids
             return _holds(who, case.shop_id, Right.CHAT)
         if isinstance(who, Buyer):
             return False
