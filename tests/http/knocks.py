@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from octshop_rt.core.auth.model import Audience, Device
+from octshop_rt.core.auth.model import Audience
 from tests.http import knocks_desk
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.world import PASSWORD, World, photo
@@ -35,19 +35,6 @@ def device(folder: str, audience: Audience, whose: str) -> Make:
         if owner in world.people:
             return Knock(path=f"/{folder}/devices/{await world.session_of(owner, audience)}")
         return Knock(path=f"/{folder}/devices/{MISSING}")
-
-    return make
-
-
-def a_guest(method: str) -> Make:
-    """Somebody new; or (PUT) the guest whom the asking person was until now."""
-
-    async def make(world: World, who: str) -> Knock:
-        body: dict[str, object] = {"device": {"id": "matrix-device", "name": "matrix"}}
-        if method == "PUT":
-            device = Device(id="matrix-device", name="matrix", bearer=True)
-            body = {"token": (await world.app.commerce.gate.guests.come(device))[1].token}
-        return Knock(path="/buyer/guest", body=body)
 
     return make
 
@@ -175,8 +162,8 @@ def _requests(act: str, method: str) -> dict[str, dict[str, Make]]:
 KNOCKS: dict[str, dict[str, Make]] = {
     **identity("buyer", Audience.BUYER, "buyer_a", "buyer_b"),
     **identity("staff", Audience.STAFF, "owner", "owner_m2"),
-    "POST /buyer/guest": {"any": a_guest("POST")},
-    "PUT /buyer/guest": {"own": a_guest("PUT")},
+    "POST /buyer/guest": {"any": at("/buyer/guest", device={"id": "matrix-device", "name": "matrix"})},
+    "PUT /buyer/guest": {"own": at("/buyer/guest", token="nobody's token, of the right length")},
     "POST /platform/login": {
         "own": login("platform", known=True, audience=Audience.PLATFORM),
         "missing": login("platform", known=False, audience=Audience.PLATFORM),
