@@ -57,7 +57,8 @@ async def chat(world: World, token: str, folder: str = "buyer") -> Client:
 
 def said(client: Client, c: str) -> list[str]:
     """What people said; the desk's events and greetings left out."""
-    return [ent["b"]["text"] for _, ent in sorted(client.log[c].items()) if ent["fr"] in {"buyer", "staff"}]
+    people = {"buyer", "staff"}
+    return [ent["b"]["text"] for _, ent in sorted(client.log[c].items()) if ent["fr"] in people and ent["k"] == "text"]
 
 
 async def signed_in(world: World, name: str) -> str:
