@@ -47,6 +47,9 @@ class Town:
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         return {one: f"名 {one}" for one in buyer_ids}
 
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
     async def names(self, person_ids: Sequence[str]) -> Mapping[str, str]:
         return await self.buyer_names(person_ids)
 
