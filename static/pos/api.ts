@@ -1,6 +1,6 @@
 // What the cashier's page asks the server, in the words of the till's HTTP interface.
 import { api } from '@kit/staff/staff'
-import type { Charge, Takings } from '@kit/api/types'
+import type { AskedCharge, Charge, Takings } from '@kit/api/types'
 import type { Ask } from './pay'
 
 export type { Takings }
@@ -12,12 +12,23 @@ export class Till {
     this.base = `/shop/${shopId}/tills/${tillId}`
   }
 
-  charge(ask: Ask): Promise<Charge> {
+  /** The only request that charges. It is sent once: whoever has no answer asks by the request id. */
+  charge(ask: Ask, authCode?: string): Promise<Charge> {
     return api.post(`${this.base}/charges`, {
       request_id: ask.request_id,
       amount_fen: ask.amount_fen,
-      ...(ask.auth_code ? { auth_code: ask.auth_code } : {}),
+      ...(authCode ? { auth_code: authCode } : {}),
     })
+  }
+
+  /** What became of a charge whose answer was lost. */
+  asked(requestId: string): Promise<AskedCharge> {
+    return api.get(`${this.base}/requests/${requestId}`)
+  }
+
+  /** Reverses such a charge; one that has not arrived is refused when it does. */
+  callOff(requestId: string): Promise<AskedCharge> {
+    return api.post(`${this.base}/requests/${requestId}/reverse`)
   }
 
   look(chargeId: string): Promise<Charge> {
@@ -29,12 +40,13 @@ export class Till {
     return api.post(`${this.base}/charges/${chargeId}/query`)
   }
 
-  reverse(chargeId: string, requestId: string): Promise<Charge> {
-    return api.post(`${this.base}/charges/${chargeId}/reverse`, { request_id: requestId })
+  /** Gives a paid one back whole. Pressing twice is one reversal. */
+  reverse(chargeId: string): Promise<Charge> {
+    return api.post(`${this.base}/charges/${chargeId}/reverse`)
   }
 
-  close(chargeId: string, requestId: string): Promise<Charge> {
-    return api.post(`${this.base}/charges/${chargeId}/close`, { request_id: requestId })
+  close(chargeId: string): Promise<Charge> {
+    return api.post(`${this.base}/charges/${chargeId}/close`)
   }
 
   takings(day?: string): Promise<Takings> {

@@ -1,4 +1,5 @@
-// The cashier's work: ask once, follow the payment live, and when nobody knows, find out before anything else.
+// The cashier's work: ask once, follow the payment live, and when nobody knows, find out before anything else. What the
+// server says is open at this till holds it, whichever tab or device began it.
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { ApiError, newRequestId, sentence } from '@kit/api/http'
@@ -7,15 +8,17 @@ import { isMuted, play } from '@kit/notify/sound'
 import { speak } from '@kit/notify/speak'
 import type { ImClient } from '@kit/im/client'
 import { isCertain } from '@kit/staff/certain'
+import type { AskedCharge } from '@kit/api/types'
 import { Till, type Takings } from './api'
 import { drop, keep, kept, type Open } from './open'
-import { IDLE, isOpen, REVERSE_AFTER_MS, step, type Ask, type Charge, type ChargeState, type Happening, type Method, type Phase } from './pay'
+import { IDLE, isOpen, REVERSE_AFTER_MS, step, type Ask, type Charge, type Happening, type Method, type Phase } from './pay'
 
 /** With the socket up, notices tell; asking is the net below. With it down, asking is all there is. */
 const ASK_ONLINE_MS = 8_000
 const ASK_ALONE_MS = 2_500
-/** Nothing left to reverse. */
-const OVER = new Set<ChargeState>(['failed', 'closed', 'reversed'])
+/** The same for what others begin at this till, while nothing is under way here. */
+const TAKINGS_ONLINE_MS = 60_000
+const TAKINGS_ALONE_MS = 10_000
 
 export function useCashier(shopId: string, tillId: string, im: ImClient) {
   const { t, locale } = useI18n()
@@ -30,31 +33,32 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
   const online = ref(im.connection.phase === 'online')
   let open: Open | null = null
   let asking = false
+  /** Ended before our eyes: takings that were read earlier may still call them open. */
+  const over = new Set<string>()
 
   function happen(what: Happening): void {
     const before = phase.value
     const after = step(before, what)
     if (after === before) return
     phase.value = after
-    if (after.kind !== before.kind) arrived(after)
     if (!isOpen(after)) {
+      if ('charge' in after && after.charge) over.add(after.charge.id)
       open = null
       drop(tillId)
     }
+    if (after.kind !== before.kind) arrived(after)
   }
 
   function arrived(at: Phase): void {
     trouble.value = ''
+    if (at.kind === 'idle') return
     if (at.kind === 'paid') {
       play('paid')
       if (!isMuted()) speak(t('voice.paid', { amount: spoken(at.charge.amount_fen, locale.value) }), locale.value)
-      void loadTakings()
     } else if (at.kind === 'failed' || at.kind === 'refused') play('refused')
     else if (at.kind === 'unknown') play('attention')
-    else if (at.kind === 'reversed') {
-      play('used')
-      void loadTakings()
-    } else if (at.kind === 'closed') play('used')
+    else if (at.kind === 'reversed' || at.kind === 'closed') play('used')
+    if (!isOpen(at)) void loadTakings()
   }
 
   function told(charge: Charge): void {
@@ -67,27 +71,37 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
 
   /** Starts a collection. A second press finds the first one open and does nothing. */
   async function collect(amountFen: number, method: Method, authCode?: string): Promise<void> {
-    if (isOpen(phase.value) || amountFen <= 0) return
-    const ask: Ask = { request_id: newRequestId(), amount_fen: amountFen, method, at: Date.now(), ...(authCode ? { auth_code: authCode } : {}) }
+    if (held.value || amountFen <= 0) return
+    const ask: Ask = { request_id: newRequestId(), amount_fen: amountFen, method, at: Date.now() }
     happen({ kind: 'asked', ask })
     // Known to be cut off before anything is sent: nobody can have been charged.
     if (!navigator.onLine) return happen({ kind: 'refused', reason: t('act.offline'), code: 'client.offline' })
-    open = { ask, charge_id: null, reverse_id: newRequestId() }
+    open = { ask, charge_id: null }
     keep(tillId, open)
     try {
-      told(await till.charge(ask))
+      told(await till.charge(ask, authCode))
     } catch (fault) {
       happen(isCertain(fault) ? { kind: 'refused', reason: fault.detail, code: fault.code } : { kind: 'lost', now: Date.now() })
     }
   }
 
+  /** What the server says of a request whose answer was lost. The charge, if it came; it is shown by the caller. */
+  function learned(mine: Open, asked: AskedCharge): Charge | null {
+    if (asked.standing === 'void') happen({ kind: 'refused', reason: t('end.called_off'), code: 'client.called_off' })
+    if (!asked.charge) return null
+    mine.charge_id = asked.charge.id
+    if (open === mine) keep(tillId, mine)
+    return asked.charge
+  }
+
   /** One look at the books; quiet, for the timer and for notices. */
   async function look(): Promise<void> {
-    const id = open?.charge_id
-    if (!id || asking || !isOpen(phase.value)) return
+    const mine = open
+    if (!mine || asking || !isOpen(phase.value) || phase.value.kind === 'sending') return
     asking = true
     try {
-      told(await till.look(id))
+      const charge = mine.charge_id === null ? learned(mine, await till.asked(mine.ask.request_id)) : await till.look(mine.charge_id)
+      if (charge) told(charge)
     } catch (fault) {
       // The connection dot tells it; the next look may work.
       if (!(fault instanceof ApiError)) throw fault
@@ -96,19 +110,14 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     }
   }
 
-  /** Runs one of the buttons. A first send without an answer is sent again as it was: that tells what became of it. */
-  async function act(name: 'query' | 'reverse' | 'close', work: (id: string) => Promise<Charge>): Promise<void> {
+  /** Runs one of the buttons. None of them can charge: what never arrived is asked about, or called off, by its id. */
+  async function act(name: 'query' | 'reverse' | 'close', work: (mine: Open) => Promise<Charge | null>): Promise<void> {
     if (busy.value || !open) return
-    const mine = open
     busy.value = name
     trouble.value = ''
     try {
-      if (mine.charge_id === null) {
-        const charge = await resend(mine)
-        // Whoever pressed "reverse" wants the money back even when it turns out to be paid.
-        if (!charge || name !== 'reverse' || OVER.has(charge.state)) return
-      }
-      if (mine.charge_id !== null) told(await work(mine.charge_id))
+      const charge = await work(open)
+      if (charge) told(charge)
     } catch (fault) {
       trouble.value = isCertain(fault, true) ? fault.detail : t('act.no_answer')
     } finally {
@@ -116,42 +125,67 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     }
   }
 
-  async function resend(mine: Open): Promise<Charge | null> {
-    try {
-      const charge = await till.charge(mine.ask)
-      mine.charge_id = charge.id
-      keep(tillId, mine)
-      if (busy.value !== 'reverse' || OVER.has(charge.state)) told(charge)
-      return charge
-    } catch (fault) {
-      if (!isCertain(fault, true)) throw fault
-      happen({ kind: 'refused', reason: fault.detail, code: fault.code })
-      return null
-    }
-  }
-
-  const query = (): Promise<void> => act('query', (id) => till.query(id))
-  const reverse = (): Promise<void> => act('reverse', (id) => till.reverse(id, open?.reverse_id ?? newRequestId()))
-  const close = (): Promise<void> => act('close', (id) => till.close(id, open?.reverse_id ?? newRequestId()))
+  const query = (): Promise<void> =>
+    act('query', async (mine) => {
+      if (mine.charge_id !== null) return till.query(mine.charge_id)
+      const asked = await till.asked(mine.ask.request_id)
+      if (asked.standing === 'absent') trouble.value = t('act.absent')
+      const charge = learned(mine, asked)
+      return charge && (charge.state === 'unknown' || charge.state === 'paying') ? till.query(charge.id) : charge
+    })
+  const reverse = (): Promise<void> =>
+    act('reverse', async (mine) => (mine.charge_id !== null ? till.reverse(mine.charge_id) : learned(mine, await till.callOff(mine.ask.request_id))))
+  const close = (): Promise<void> => act('close', async (mine) => (mine.charge_id !== null ? till.close(mine.charge_id) : null))
 
   function next(): void {
     happen({ kind: 'next' })
+    takeUp()
+  }
+
+  /** Charges of this till the server calls open, but for the one on the panel. */
+  const unfinished = computed<Charge[]>(() => {
+    const at = phase.value
+    const shown = 'charge' in at ? at.charge?.id : undefined
+    return (takings.value?.open ?? []).filter((one) => one.id !== shown && !over.has(one.id))
+  })
+
+  /** An idle till takes up what is open at it: the buyer may be paying for it, or may have paid. */
+  function takeUp(): void {
+    const [first] = unfinished.value
+    if (phase.value.kind !== 'idle' || !first) return
+    happen({ kind: 'found', charge: first, now: Date.now() })
+    const at = phase.value as Phase
+    if (isOpen(at) && 'ask' in at) {
+      open = { ask: at.ask, charge_id: first.id }
+      lastLook = 0
+    }
   }
 
   async function loadTakings(): Promise<void> {
+    lastTakings = Date.now()
     try {
       takings.value = await till.takings()
       takingsFault.value = ''
+      takeUp()
     } catch (fault) {
       takingsFault.value = sentence(fault)
     }
   }
 
+  /** Gives a paid sale back whole. Throws what went wrong, for the sheet that asked. */
+  async function giveBack(chargeId: string): Promise<Charge> {
+    const charge = await till.reverse(chargeId)
+    void loadTakings()
+    return charge
+  }
+
   let lastLook = 0
+  let lastTakings = 0
   let expired = ''
   const timer = window.setInterval(() => {
     now.value = Date.now()
     const at = phase.value
+    if (now.value - lastTakings > (online.value && takings.value ? TAKINGS_ONLINE_MS : TAKINGS_ALONE_MS)) void loadTakings()
     if (!isOpen(at) || at.kind === 'sending') return
     if (at.kind === 'waiting' && at.charge.expires_at && now.value > at.charge.expires_at && expired !== at.charge.id) {
       // Paid in the last second or not at all: the channel knows.
@@ -186,6 +220,8 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     if (at.kind !== 'paying') return 0
     return Math.max(0, Math.ceil((at.ask.at + REVERSE_AFTER_MS - now.value) / 1000))
   })
-  const held = computed(() => isOpen(phase.value))
-  return { phase, takings, takingsFault, trouble, busy, now, online, held, reverseIn, collect, query, reverse, close, next, loadTakings }
+  /** Until the server has said what is open here, nobody knows whether the last customer was charged. */
+  const ready = computed(() => takings.value !== null)
+  const held = computed(() => !ready.value || isOpen(phase.value) || (phase.value.kind === 'idle' && unfinished.value.length > 0))
+  return { phase, takings, takingsFault, trouble, busy, now, online, ready, held, unfinished, reverseIn, collect, query, reverse, close, next, giveBack, loadTakings }
 }

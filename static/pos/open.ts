@@ -1,20 +1,17 @@
-// The open collection of a till, kept for a reload of the page: its ids, never longer than it is open.
-// A payment code is a bearer instrument for a minute; it is kept only while the first send has no answer, in this tab.
+// The open collection of this tab, kept for a reload of the page: ids and the amount, never the payment code. What other
+// tabs and devices have begun comes from the server.
 import type { Ask } from './pay'
 
 export interface Open {
   ask: Ask
+  /** Null while the first send has no answer: then the server is asked by the request id. */
   charge_id: string | null
-  /** Made once, so that pressing "reverse" twice is one reversal. */
-  reverse_id: string
 }
 
 const key = (tillId: string): string => `octshop.pos.open.${tillId}`
 
 export function keep(tillId: string, open: Open): void {
-  const { auth_code: code, ...ask } = open.ask
-  const kept: Open = { ...open, ask: open.charge_id === null && code ? { ...ask, auth_code: code } : ask }
-  sessionStorage.setItem(key(tillId), JSON.stringify(kept))
+  sessionStorage.setItem(key(tillId), JSON.stringify(open))
 }
 
 export function drop(tillId: string): void {
@@ -25,8 +22,11 @@ export function kept(tillId: string): Open | null {
   const text = sessionStorage.getItem(key(tillId))
   if (!text) return null
   try {
-    const open = JSON.parse(text) as Partial<Open>
-    return open.ask && typeof open.ask.request_id === 'string' && typeof open.reverse_id === 'string' ? (open as Open) : null
+    const { ask, charge_id: chargeId } = JSON.parse(text) as Partial<Open>
+    if (!ask || typeof ask.request_id !== 'string' || typeof ask.amount_fen !== 'number') return null
+    // Field by field: what an older page kept beside them (a payment code) is not carried on.
+    const { request_id, amount_fen, method, at } = ask
+    return { ask: { request_id, amount_fen, method, at }, charge_id: chargeId ?? null }
   } catch {
     return null
   }

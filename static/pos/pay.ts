@@ -1,19 +1,21 @@
 // One collection as a machine without a screen or a network: which of the panels is due, and what may be pressed on it.
 //
 // idle → sending → waiting (our QR is shown) | paying (the buyer confirms) → paid | failed | closed | reversed | unknown.
-// Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again.
+// Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again. `found` takes up
+// what the server says is still open at this till.
 import type { Charge, ChargeState } from '@kit/api/types'
 
 export type { Charge, ChargeState }
 export type Method = 'barcode' | 'qr'
 
-/** What was asked for, with the id made before the first send; every retry sends exactly this again. */
+/** What was asked for, with the id made before it is sent. The payment code is no part of it: it is sent once. */
 export interface Ask {
   request_id: string
   amount_fen: number
   method: Method
-  auth_code?: string
   at: number
+  /** Begun by another tab or device, or by this one before it was closed; found open at the server. */
+  found?: true
 }
 
 type Known = Exclude<ChargeState, 'unknown'>
@@ -29,6 +31,7 @@ export type Phase =
 
 export type Happening =
   | { kind: 'asked'; ask: Ask }
+  | { kind: 'found'; charge: Charge; now: number }
   | { kind: 'told'; charge: Charge; now: number }
   | { kind: 'refused'; reason: string; code: string }
   | { kind: 'lost'; now: number }
@@ -42,15 +45,27 @@ export const REVERSE_AFTER_MS = 15_000
 const OPEN = new Set<Phase['kind']>(['sending', 'waiting', 'paying', 'unknown'])
 const FINAL = new Set<ChargeState>(['paid', 'reversed'])
 
+/** Another sum came than was asked: a person's case, which no query and no reversal of the till settles. */
+export function isHeldSum(phase: Phase): boolean {
+  return phase.kind === 'unknown' && phase.charge?.reason_code === 'amount_mismatch'
+}
+
 /** An open collection holds the till: nothing else may begin. */
 export function isOpen(phase: Phase): boolean {
-  return OPEN.has(phase.kind)
+  return OPEN.has(phase.kind) && !isHeldSum(phase)
 }
 
 export function step(phase: Phase, what: Happening): Phase {
   switch (what.kind) {
     case 'asked':
       return isOpen(phase) ? phase : { kind: 'sending', ask: what.ask }
+    case 'found': {
+      if (isOpen(phase)) return phase
+      const { charge } = what
+      const method = charge.method === 'native' ? 'qr' : 'barcode'
+      const ask: Ask = { request_id: '', amount_fen: charge.amount_fen, method, at: charge.created_at, found: true }
+      return told({ kind: 'sending', ask }, charge, what.now)
+    }
     case 'told':
       return told(phase, what.charge, what.now)
     case 'refused':
