@@ -64,6 +64,27 @@ const tests = {
     assert.equal(log.conversations.get('C').entries[1].rc, 9)
     assert.deepEqual(numbers(log), [1, 2, 3])
   },
+  'whatever the order in which a change and the older state arrive, the change wins'() {
+    const event = (s, ev, of, at) => ({ ...entry(s), k: 'event', fr: 'system', b: { ev, s: of, at } })
+    const log = new Log()
+    log.synced(told({ head: 3, ents: range(2, 3), more: true }))
+    log.take('C', event(4, 'recalled', 1, 70))
+    log.take('C', event(5, 'edited', 2, 71))
+    assert.deepEqual(log.stale('C'), [2])
+    log.pulled('C', [entry(1)], 5) // a page of history that left the server before the recall
+    assert.deepEqual(log.stale('C'), [1, 2])
+    log.pulled('C', [{ ...entry(1), b: {}, rc: 70 }, { ...entry(2), b: { text: 'new' }, ed: 71 }], 5)
+    assert.deepEqual(log.stale('C'), [])
+    for (const late of [entry(1), { ...entry(1), ed: 60 }, entry(2)]) assert.equal(log.amend('C', late), false)
+    assert.deepEqual(log.conversations.get('C').entries.slice(0, 2).map((e) => e.b), [{}, { text: 'new' }])
+    log.take('C', event(6, 'edited', 2, 90))
+    log.take('C', event(7, 'edited', 9, 91))
+    assert.deepEqual(log.stale('C'), [2])
+    log.take('C', entry(9)) // above a hole, and older than the event told
+    assert.deepEqual(log.stale('C'), [2, 9])
+    log.take('C', { ...entry(9), ed: 91 })
+    assert.deepEqual(log.stale('C'), [2])
+  },
   'the log shows entries in order whatever order they come in, each once'() {
     const log = new Log()
     log.synced(told({ head: 2, ents: [entry(1), entry(2)] }))

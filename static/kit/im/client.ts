@@ -153,6 +153,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     const first = conversation.entries[0]?.s ?? conversation.head + 1
     const page = await this.ask<PulledFrame>({ t: T.PULL, c, from: 1, to: first - 1, n, rev: true })
     this.follower.log.pulled(c, page.ents, page.head)
+    void this.follower.renew(c)
     const now = conversation.entries[0]?.s ?? 1
     conversation.more = now > page.min && page.ents.length > 0
     this.emit('conversation', c)

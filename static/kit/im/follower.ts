@@ -23,6 +23,7 @@ export class Follower {
   private syncing: Promise<void> | null = null
   private syncAgain = false
   private readonly holes = new Map<string, number>()
+  private readonly renewing = new Set<string>()
   private readonly acks = new Map<string, number>()
   private ackTimer = 0
 
@@ -59,6 +60,7 @@ export class Follower {
           for (const told of page.convs) {
             if (this.log.hole(told.c)) this.mend(told.c)
             else this.ack(told.c)
+            void this.renew(told.c)
           }
           cur = page.cur
           done = page.done
@@ -79,6 +81,7 @@ export class Follower {
     if (!known) return this.mend(c)
     if (entry.m && this.own(entry)) this.owner.landed(entry.m)
     if (!news) return
+    if (entry.k === 'event') void this.renew(c)
     known.typingUntil = 0
     if (this.log.hole(c)) this.mend(c)
     else this.ack(c)
@@ -140,10 +143,29 @@ export class Follower {
           this.owner.arrived(c, entry)
         }
       this.ack(c)
+      void this.renew(c)
       this.owner.changed(c)
       if (this.log.last(c) > before && this.log.hole(c)) this.mend(c, 0)
     } catch {
       this.mend(c, 1_000)
+    }
+  }
+
+  /** Pulls again what was recalled or edited after this client had got it, whatever the order in which it learnt so. */
+  async renew(c: string): Promise<void> {
+    if (this.renewing.has(c)) return
+    this.renewing.add(c)
+    try {
+      for (let [s] = this.log.stale(c); s; [s] = this.log.stale(c)) {
+        const page = await this.owner.link()?.ask<PulledFrame>({ t: T.PULL, c, from: s, to: s, n: 1 })
+        if (!page?.ents.length) return // no socket: the next sync comes back to it
+        this.log.pulled(c, page.ents, page.head)
+        this.owner.changed(c)
+      }
+    } catch {
+      window.setTimeout(() => void this.renew(c), 1_000)
+    } finally {
+      this.renewing.delete(c)
     }
   }
 

@@ -5,10 +5,13 @@ export class Log {
   readonly conversations = new Map<string, Conversation>()
   /** Entries above a hole, by conversation and number. */
   private readonly above = new Map<string, Map<number, Entry>>()
+  /** When entries were recalled or edited last, by conversation and number, as events have told. */
+  private readonly changes = new Map<string, Map<number, number>>()
 
   clear(): void {
     this.conversations.clear()
     this.above.clear()
+    this.changes.clear()
   }
 
   /** Number of the newest entry of the contiguous run; 0 when nothing is held. */
@@ -24,26 +27,45 @@ export class Log {
     return heads
   }
 
+  /** Numbers held here whose content has changed since, as the log's own events tell: to be pulled again. */
+  stale(c: string): number[] {
+    const told = this.changes.get(c)
+    if (!told?.size) return []
+    const held = [...(this.conversations.get(c)?.entries ?? []), ...(this.above.get(c)?.values() ?? [])]
+    return held.filter((entry) => version(entry) < (told.get(entry.s) ?? 0)).map((entry) => entry.s)
+  }
+
+  /** Remembers what an event says of another entry: also of one that is still on its way here in its older state. */
+  private heed(c: string, { k, b }: Entry): void {
+    if (k !== 'event' || (b.ev !== 'recalled' && b.ev !== 'edited') || !b.s || !b.at) return
+    const told = this.changes.get(c) ?? new Map<number, number>()
+    told.set(b.s, Math.max(told.get(b.s) ?? 0, b.at))
+    this.changes.set(c, told)
+  }
+
   /** Takes one live entry. Returns whether it is news; out of order it waits above the hole. */
   take(c: string, entry: Entry): boolean {
+    this.heed(c, entry)
     const conversation = this.conversations.get(c)
     const last = this.last(c)
     if (conversation) conversation.head = Math.max(conversation.head, entry.s)
     if (conversation && entry.s <= last) return false
     const waiting = this.above.get(c) ?? new Map<number, Entry>()
-    if (waiting.has(entry.s)) return false
+    const there = waiting.get(entry.s)
+    if (there && version(entry) > version(there)) waiting.set(entry.s, entry)
+    if (there) return false
     waiting.set(entry.s, entry)
     this.above.set(c, waiting)
     if (conversation) this.join(conversation)
     return true
   }
 
-  /** An entry held here was recalled or edited. Returns whether that is news. */
+  /** An entry held here was recalled or edited. Returns whether that is news: an older state on its way is none. */
   amend(c: string, entry: Entry): boolean {
+    this.heed(c, entry)
     const conversation = this.conversations.get(c)
-    const at = conversation?.entries.findIndex((one) => one.s === entry.s) ?? -1
-    const held = conversation?.entries[at]
-    if (!conversation || !held || (held.rc === entry.rc && held.ed === entry.ed)) return false
+    const held = conversation?.entries.find((one) => one.s === entry.s)
+    if (!conversation || !held || version(entry) <= version(held)) return false
     conversation.entries = conversation.entries.map((one) => (one.s === entry.s ? entry : one))
     return true
   }
@@ -89,6 +111,7 @@ export class Log {
     if (!conversation.entries.length && ents.length) {
       conversation.entries = []
       let next = lowest
+      for (const entry of ents) this.heed(told.c, entry)
       for (const entry of ents) if (entry.s === next) next = conversation.entries.push(entry) && entry.s + 1
     } else for (const entry of ents) this.amend(told.c, entry) || this.take(told.c, entry)
     this.join(conversation)
@@ -100,6 +123,7 @@ export class Log {
     if (!conversation) return
     conversation.head = Math.max(conversation.head, head)
     const first = conversation.entries[0]?.s ?? 1
+    for (const entry of ents) this.heed(c, entry)
     const older = ents.filter((entry) => entry.s < first).sort((a, b) => a.s - b.s)
     if (older.length && older.at(-1)?.s === first - 1) conversation.entries = [...older, ...conversation.entries]
     for (const entry of ents) if (entry.s >= first) this.amend(c, entry) || this.take(c, entry)
@@ -109,6 +133,7 @@ export class Log {
   drop(c: string): void {
     this.conversations.delete(c)
     this.above.delete(c)
+    this.changes.delete(c)
   }
 
   private join(conversation: Conversation): void {
@@ -126,6 +151,11 @@ export class Log {
     conversation.entries = run
     if (!waiting.size) this.above.delete(conversation.c)
   }
+}
+
+/** States of one entry in order: as said, edited at, recalled for good. */
+function version(entry: Entry): number {
+  return entry.rc ? Infinity : (entry.ed ?? 0)
 }
 
 export function lastTime(conversation: Conversation): number {

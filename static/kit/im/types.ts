@@ -33,6 +33,7 @@ export interface Body {
   to?: string
   s?: number
   n?: number
+  at?: number
 }
 
 /** Where the buyer came from. */
