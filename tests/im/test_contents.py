@@ -154,6 +154,19 @@ async def test_edits_from_two_devices_end_in_one_text_and_each_is_told(node: Nod
     await close(one, two)
 
 
+async def test_a_later_edit_is_later_whatever_the_clock_says(node: Node, db: Database, clock: Movable):  # req I6
+    buyer = await enter(node, "buyer-1")
+    c = await buyer.open("S1")
+    await buyer.say(c, "one")
+    clock.ahead = MINUTE
+    await edit(buyer, c, 1, "two")
+    clock.ahead = 0  # another node, whose clock is behind
+    await edit(buyer, c, 1, "three")
+    first, second = [ent.b.at or 0 async for ent in store.ENTRIES.scan(db, {"c": c, "k": "event"}, sort=[("s", 1)])]
+    assert second > first
+    await buyer.close()
+
+
 async def test_a_crash_between_row_and_event_is_made_good(node: Node, db: Database, clock: Movable):  # req I6
     buyer, agent = await enter(node, "buyer-1"), await enter(node, "agent-1", staff=True)
     c = await buyer.open("S1")
@@ -244,13 +257,16 @@ async def test_a_place_is_said_with_its_name(node: Node):  # req I6
 async def test_what_a_buyer_is_writing_is_for_the_shop_alone(node: Node):  # req I6
     buyer, other_device = await enter(node, "buyer-1"), await enter(node, "buyer-1")
     agent, stranger = await enter(node, "agent-1", staff=True), await enter(node, "agent-9", staff=True)
+    colleague = await enter(node, "agent-2", staff=True)
     c = await buyer.open("S1")
     await buyer.raw({"t": 15, "c": c, "k": "preview", "d": "退" * 250})
     seen = await agent.other(22)
     assert (seen["k"], seen["u"], seen["d"]) == ("preview", "buyer-1", "退" * 85)
+    assert await colleague.other(22) == seen
     await agent.raw({"t": 15, "c": c, "k": "preview", "d": "what I think of you"})
     await agent.raw({"t": 15, "c": c, "k": "typing"})
-    first = await other_device.other(22)
-    assert (first["k"], "d" in first) == ("typing", False)
+    for client in (other_device, colleague):
+        first = await client.other(22)
+        assert (first["k"], "d" in first) == ("typing", False)
     assert [frame for frame in [*buyer.others, *stranger.others, *other_device.others] if frame.get("d")] == []
-    await close(buyer, other_device, agent, stranger)
+    await close(buyer, other_device, agent, stranger, colleague)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from octshop_rt.core.auth.model import Audience, Buyer, Grant, Person, Right
+from octshop_rt.core.auth.model import Audience, Grant, Person, Right
 from octshop_rt.core.clock import DAY, MINUTE, Clock
 from octshop_rt.core.dispatcher import Dispatcher, Subscription
 from octshop_rt.core.fsck import Finding, examine
@@ -221,7 +221,7 @@ async def test_quotas_of_a_person_and_of_a_shop(db: Database, clock: Movable):  
         await asyncio.sleep(60)
 
     running = asyncio.create_task(media.keep(OTHER, client_id(), "file", "a.txt", slow()))
-    while not media._running:  # noqa: ASYNC110
+    while not media._running:
         await asyncio.sleep(0.01)
     with pytest.raises(TooManyUploads):
         await kept(OTHER, b"x")
