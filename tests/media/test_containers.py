@@ -1,4 +1,4 @@
-"""What the limited process sees in uploads: type by the bytes, length and size by the boxes, and no for all the rest."""
+"""What the limited process sees in uploads: type by bytes, length and size by boxes, and no for all the rest."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_only_looks_like_a_recording_is_refused(tmp_path: Path, name: str):
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(GOOD)), st.integers(0, 2**32), st.integers(1, 30))
 def test_broken_recordings_end_in_an_answer(name: str, seed: int, hits: int):  # req I6
-    kind, make, _ = GOOD[name]
+    _, make, _ = GOOD[name]
     chance, data = random.Random(seed), bytearray(make())
     for _ in range(hits):
         data[chance.randrange(min(len(data), 600))] = chance.randrange(256)

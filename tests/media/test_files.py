@@ -1,10 +1,11 @@
-"""Files from upload to oblivion: kept, shown to those they were sent to, held by entries, recalled, collected, checked."""
+"""Files from upload to oblivion: kept, shown to those they were sent to, held by entries, recalled, collected."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -387,5 +388,4 @@ async def test_the_thumbnail_is_small_and_plain(town: Any):  # req I6
 
 
 def _rss() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
