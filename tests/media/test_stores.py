@@ -76,7 +76,7 @@ async def test_any_driver_reads_our_gridfs(db: Database):  # req I6
     bucket = AsyncGridFSBucket(db.raw(CHUNKS).database)
     found = await bucket.open_download_stream("F1")
     assert await found.read() == data
-    assert (found.length, found.chunk_size, found.metadata["mime"]) == (len(data), CHUNK, "video/mp4")
+    assert (found.length, found.chunk_size, (found.metadata or {})["mime"]) == (len(data), CHUNK, "video/mp4")
     assert found.upload_date.year >= 2026
     await bucket.delete("F1")
     with pytest.raises(NoFile):
