@@ -1,0 +1,262 @@
+"""Pure decisions of the guard: what a text holds that it may not, however it is written, and what it becomes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from octshop_rt.im.guard.model import Action, Hit, Judged, RuleBook, SpamRules, Word
+from octshop_rt.im.guard.shapes import CONTACT, HAN_DIGITS, LANDLINE, LINK, MOBILE, host_of
+from octshop_rt.im.wire.fields import Side
+
+STAR = "*"
+_MOST_GAP = 3  # separators between two characters of a word that is written apart
+_ENDS = frozenset("。，！？；：、.,!?;:…\n")  # what ends or divides a sentence; other separators only hide
+
+# A trie as nested dicts; under the empty key lies what ends here.
+Trie = dict[str, "Trie | Word"]
+
+
+class Plain:
+    """A text reduced to the characters that carry meaning, each knowing where it stood.
+
+    Full-width, case, accents and look-alike forms are folded (NFKD); what cannot be seen is dropped everywhere.
+    `gaps[i]` is what was written between character i and the one before it.
+    """
+
+    __slots__ = ("at", "chars", "gaps")
+
+    def __init__(self, text: str) -> None:
+        self.chars: list[str] = []
+        self.at: list[int] = []
+        self.gaps: list[str] = []
+        gap = ""
+        for number, raw in enumerate(text):
+            folded = _fold(raw)
+            if folded:
+                for char in folded:
+                    self.chars.append(char)
+                    self.at.append(number)
+                    self.gaps.append(gap)
+                    gap = ""
+            elif raw in _ENDS or unicodedata.category(raw) not in _INVISIBLE:
+                gap += raw
+
+    def after(self, end: int) -> bool:
+        """Whether nothing is written directly behind character `end - 1`."""
+        return end >= len(self.chars) or bool(self.gaps[end])
+
+
+_INVISIBLE = frozenset({"Cf", "Cc", "Mn", "Me"})
+
+
+@lru_cache(maxsize=8_192)
+def _fold(char: str) -> str:
+    """Letters and digits in one form; nothing for everything else."""
+    folded = unicodedata.normalize("NFKD", char).casefold()
+    return "".join(one for one in folded if one.isalnum())
+
+
+def plain(text: str) -> str:
+    """A word as it is matched: folded, without separators."""
+    return "".join(Plain(text).chars)
+
+
+class Book:
+    """The rules of a shop under those of the platform, compiled for one side. Immutable; `find` and `judge` are pure.
+
+    Measured (CPython 3.11, 2 shared cores): 5,000 words, a text of 30 characters without a hit: 26 µs, of which 16 are
+    the folding; a text of 200: 150 µs; `judge` of a one-word answer: 5 µs. A trie and not a regular expression: 5,000
+    alternatives tried at each position cost `re` 3 ms on the same text.
+    """
+
+    def __init__(self, books: Sequence[RuleBook], side: Side) -> None:
+        self.trie = _trie(word for book in books for word in book.words if word.sides in {"both", side})
+        # The shop's own choice about spam; the platform's only where it is stricter.
+        self.spam = [book.buyer if side == "buyer" else book.staff for book in books]
+        self.hosts = tuple(host for one in self.spam for host in one.hosts)
+
+    def find(self, text: str) -> list[Hit]:
+        """Everything in `text` that has a rule, in order of appearance."""
+        hits = list(self._words(Plain(text), text)) if self.trie else []
+        hits.extend(self._spam(text))
+        return sorted(hits, key=lambda hit: (hit.start, hit.end))
+
+    def judge(self, texts: Sequence[str]) -> tuple[Judged, Hit | None]:
+        """The texts with stars where a rule says so, and the first hit that must be refused."""
+        done: list[str] = []
+        for text in texts:
+            hits = self.find(text)
+            for hit in hits:
+                if hit.action == "refuse":
+                    return Judged(texts=tuple(texts)), hit
+            done.append(masked(text, [hit for hit in hits if hit.action == "mask"]))
+        return Judged(texts=tuple(done), masked=done != list(texts)), None
+
+    def flags(self, texts: Sequence[str]) -> list[Hit]:
+        """What somebody should look at."""
+        return [hit for text in texts for hit in self.find(text) if hit.action == "flag"]
+
+    def _words(self, text: Plain, written: str) -> Iterator[Hit]:
+        chars, trie = text.chars, self.trie
+        for start in range(len(chars)):
+            node: Trie | Word | None = trie.get(chars[start])
+            end = start + 1
+            while isinstance(node, dict):
+                word = node.get("")
+                if isinstance(word, Word) and _counts(text, start, end):
+                    first, last = text.at[start], text.at[end - 1] + 1
+                    yield Hit(kind="word", action=word.level, start=first, end=last, text=written[first:last])
+                node = node.get(chars[end]) if end < len(chars) else None
+                end += 1
+
+    def _spam(self, text: str) -> Iterator[Hit]:
+        links = _stricter(one.links for one in self.spam)
+        if links != "allow":
+            for start, end in found_links(text, self.hosts):
+                yield Hit(kind="link", action=links, start=start, end=end, text=text[start:end])
+        phones = _stricter(one.phones for one in self.spam)
+        if phones != "allow":
+            for start, end in found_phones(text):
+                yield Hit(kind="phone", action=phones, start=start, end=end, text=text[start:end])
+        contacts = _stricter(one.contacts for one in self.spam)
+        if contacts != "allow":
+            for start, end in found_contacts(text):
+                yield Hit(kind="contact", action=contacts, start=start, end=end, text=text[start:end])
+
+
+def _trie(words: Iterable[Word]) -> Trie:
+    root: Trie = {}
+    for word in words:
+        node = root
+        for char in plain(word.text):
+            below = node.setdefault(char, {})
+            assert isinstance(below, dict), "only the empty key holds a word"
+            node = below
+        before = node.get("")
+        if node is not root and not (isinstance(before, Word) and _weight(before.level) >= _weight(word.level)):
+            node[""] = word
+    return root
+
+
+_WEIGHT: dict[Action, int] = {"allow": 0, "flag": 1, "mask": 2, "refuse": 3}
+
+
+def _weight(action: Action) -> int:
+    return _WEIGHT[action]
+
+
+def _stricter(actions: Iterable[Action]) -> Action:
+    most: Action = "allow"
+    for action in actions:
+        most = action if _weight(action) > _weight(most) else most
+    return most
+
+
+def _latin(char: str) -> bool:
+    return char.isascii()
+
+
+def _counts(text: Plain, start: int, end: int) -> bool:
+    """Whether the characters start…end, which spell a word, are meant as one.
+
+    Written together: yes, but not inside a longer Latin word or number ("class" holds no "ass"). Written apart: Latin
+    only if every letter stands alone ("f.u.c.k", not "as s"); Chinese if a hidden word is likelier than two words that
+    meet: three characters or more, and a sentence's own comma only if it stands in every gap; two characters if they
+    stand alone.
+    """
+    chars, gaps = text.chars, text.gaps
+    if _latin(chars[start]) and start and not gaps[start] and _latin(chars[start - 1]):
+        return False
+    if _latin(chars[end - 1]) and not text.after(end) and _latin(chars[end]):
+        return False
+    inside = gaps[start + 1 : end]
+    used = [gap for gap in inside if gap]
+    if not used:
+        return True
+    if any(len(gap) > _MOST_GAP for gap in used):
+        return False
+    everywhere = len(used) == len(inside)
+    if all(map(_latin, chars[start:end])):
+        return everywhere and len(inside) > 1
+    alone = (start == 0 or bool(gaps[start])) and text.after(end)
+    if len(inside) < 2:
+        return alone and not any(char in _ENDS for gap in used for char in gap)
+    return everywhere or not any(char in _ENDS for gap in used for char in gap)
+
+
+def masked(text: str, hits: Sequence[Hit]) -> str:
+    """`text` with a star for each character of each hit; its length does not change."""
+    if not hits:
+        return text
+    chars = list(text)
+    for hit in hits:
+        for at in range(hit.start, hit.end):
+            chars[at] = STAR
+    return "".join(chars)
+
+
+def hinted(hit: str) -> str:
+    """A refused word as it may be shown: the first character and stars."""
+    return hit[:1] + STAR * min(8, max(1, len(hit) - 1))
+
+
+# --- links, numbers, other messengers ---------------------------------------------------------------------------------
+
+
+def found_links(text: str, hosts: Sequence[str]) -> list[tuple[int, int]]:
+    """Addresses on the web, also with a dot in words; those at or below `hosts` are fine."""
+    folded = _same_length(text)
+    return [
+        match.span()
+        for match in LINK.finditer(folded)
+        if not any(_at_or_below(host_of(match.group()), host) for host in hosts)
+    ]
+
+
+def _at_or_below(host: str, allowed: str) -> bool:
+    return host == allowed or host.endswith("." + allowed)
+
+
+def found_phones(text: str) -> list[tuple[int, int]]:
+    """Mobile and long-distance numbers: full-width, in Chinese numerals, with spaces and signs between the digits."""
+    digits: list[str] = []
+    at: list[int] = []
+    for number, raw in enumerate(_same_length(text)):
+        char = HAN_DIGITS.get(raw, raw)
+        if char.isalnum() or char == "+":
+            digits.append(char)
+            at.append(number)
+        elif char in _ENDS and char not in ".,":
+            digits.append(" ")  # a sentence's end parts two numbers
+            at.append(number)
+    reduced = "".join(digits)
+    spans = [match.span() for shape in (MOBILE, LANDLINE) for match in shape.finditer(reduced)]
+    return [(at[start], at[end - 1] + 1) for start, end in spans]
+
+
+def found_contacts(text: str) -> list[tuple[int, int]]:
+    """An invitation to another messenger with a name or number to find there."""
+    return [match.span() for match in CONTACT.finditer(_same_length(text))]
+
+
+def _same_length(text: str) -> str:
+    """Full-width and case folded where that is one character for one, so that places stay."""
+    return "".join(map(_one_for_one, text))
+
+
+@lru_cache(maxsize=8_192)
+def _one_for_one(char: str) -> str:
+    folded = unicodedata.normalize("NFKC", char).casefold()
+    return folded if len(folded) == 1 else char
+
+
+def same_saying(text: str) -> str:
+    """What two texts have in common that are the same to a reader: for counting repetitions."""
+    return plain(text) or text.strip()
+
+
+def readable(spam: SpamRules) -> bool:
+    """Whether any of it acts."""
+    return any(action != "allow" for action in (spam.links, spam.phones, spam.contacts))

@@ -1,0 +1,205 @@
+"""The guard on a node: the rules of the shops people talk to now, in memory; the verdict on what is said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+from msgspec import Struct
+
+from octshop_rt.core.bus import Bus, Unsubscribe
+from octshop_rt.core.clock import SECOND, Clock, Millis
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.core.ratelimit import LocalLimiter, Quota
+from octshop_rt.im.guard import rules, store
+from octshop_rt.im.guard.model import (
+    MOST_BLOCKED,
+    PLATFORM,
+    Blocked,
+    ContactRefused,
+    Flag,
+    Flooding,
+    FloodRules,
+    Hit,
+    Judged,
+    LinkRefused,
+    PhoneRefused,
+    Repeating,
+    RuleBook,
+    Saying,
+    Sensitive,
+)
+from octshop_rt.im.wire.fields import Side
+
+log = structlog.get_logger(__name__)
+
+CHANGED = "guard.changed"  # the bus channel; the payload is the scope
+LOOK_S = 20  # how long a change may stay unseen when the bus has lost the word of it
+_MOST_SHOPS = 5_000
+_REFUSALS: dict[str, type[DomainError]] = {
+    "word": Sensitive, "link": LinkRefused, "phone": PhoneRefused, "contact": ContactRefused,
+}  # fmt: skip
+
+
+class Shop(Struct, frozen=True):
+    """One shop's rules as a node holds them."""
+
+    rev: int
+    platform_rev: int
+    books: dict[Side, rules.Book]
+    flood: FloodRules
+    blocked: dict[str, Millis | None]
+
+
+class Guard:
+    """Ask `judge` before something is stored. `start` and `stop` with the loop."""
+
+    def __init__(self, db: Database, clock: Clock, ids: Ids, bus: Bus) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._bus = bus
+        # Per node on purpose: a flood over two nodes is at most twice the limit, and no word waits for Redis.
+        self._limiter = LocalLimiter(clock)
+        self._shops: dict[str, Shop] = {}
+        self._stale: set[str] = set()
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._undo: list[Unsubscribe] = []
+
+    def start(self) -> None:
+        """Hear of changes, and look for those that were not heard of."""
+        self._undo = [self._bus.subscribe(CHANGED, self._changed), self._bus.on_gap(self._doubt)]
+        self._task = asyncio.get_running_loop().create_task(self._renew())
+
+    async def stop(self) -> None:
+        """Hear no more."""
+        for undo in self._undo:
+            undo()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    # --- verdicts -----------------------------------------------------------------------------------------------------
+
+    async def judge(self, said: Saying) -> Judged:
+        """What may be stored of it. Refused are Blocked, Sensitive, Link-, Phone- and ContactRefused.
+
+        Does not wait when the shop's rules are in memory, which is after its first word on this node.
+        """
+        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        if said.side == "buyer":
+            self._hear_blocked(shop, said.buyer_id)
+        judged, refused = shop.books[said.side].judge(said.texts)
+        if refused is not None:
+            raise _REFUSALS[refused.kind](hit=rules.hinted(refused.text))
+        return judged
+
+    async def not_too_much(self, said: Saying) -> None:
+        """Count it. Flooding and Repeating, with the time after which it may be said. Buyers only."""
+        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        flood = shop.flood
+        if said.side != "buyer":
+            return
+        if flood.burst:
+            quota = Quota(name="im.burst", burst=flood.burst, per_ms=flood.burst_s * SECOND)
+            if after := await self._limiter.take(quota, said.c):
+                raise Flooding(after_ms=after)
+        same = rules.same_saying(said.texts[0]) if said.texts else ""
+        if flood.repeats and same:
+            quota = Quota(name="im.repeat", burst=flood.repeats, per_ms=flood.repeats_s * SECOND)
+            if after := await self._limiter.take(quota, f"{said.c}:{same[:200]}"):
+                raise Repeating(after_ms=after)
+
+    async def flags(self, shop_id: str, side: Side, texts: tuple[str, ...]) -> list[Hit]:
+        """What somebody should look at in words that have been said."""
+        shop = self._shops.get(shop_id) or await self._load(shop_id)
+        return shop.books[side].flags(texts)
+
+    async def flag(self, said: Saying, s: int, hits: list[Hit], at: Millis) -> None:
+        """Put entry `s` on the review list, once however often it is asked."""
+        row = Flag(
+            id=self._ids.new("Z"),
+            shop_id=said.shop_id,
+            c=said.c,
+            s=s,
+            side=said.side,
+            f=said.f,
+            text=" ".join(said.texts)[:500],
+            hits=tuple(dict.fromkeys(hit.text[:40] for hit in hits))[:20],
+            at=at,
+        )
+        with contextlib.suppress(DuplicateKey):
+            await store.add_flag(self._db, row)
+
+    async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[Hit]]:
+        """What the rules as they are stored make of a text: the verdict, whether it is refused, everything found."""
+        shop = await self._load(shop_id)
+        judged, refused = shop.books[side].judge((text,))
+        return judged, refused is not None, shop.books[side].find(text)
+
+    def _hear_blocked(self, shop: Shop, buyer_id: str) -> None:
+        if buyer_id in shop.blocked:
+            until = shop.blocked[buyer_id]
+            if until is None or until > self._clock.now():
+                raise Blocked
+
+    # --- rules in memory ----------------------------------------------------------------------------------------------
+
+    async def _load(self, shop_id: str) -> Shop:
+        """Read and compile. The revision is read first: what changes meanwhile is read again at the next look."""
+        self._stale.discard(shop_id)
+        own = await store.book(self._db, shop_id) or RuleBook(id=shop_id, rev=0)
+        platform = await store.book(self._db, PLATFORM) or RuleBook(id=PLATFORM, rev=0, buyer=_FREE, staff=_FREE)
+        blocked = await store.blocked(self._db, shop_id, self._clock.now(), MOST_BLOCKED)
+        books = (platform, own)
+        shop = Shop(
+            own.rev,
+            platform.rev,
+            {"buyer": rules.Book(books, "buyer"), "staff": rules.Book(books, "staff")},
+            own.flood,
+            {row.buyer_id: row.until for row in blocked},
+        )
+        if len(self._shops) >= _MOST_SHOPS and shop_id not in self._shops:
+            del self._shops[next(iter(self._shops))]
+        self._shops[shop_id] = shop
+        return shop
+
+    def _changed(self, _channel: str, payload: bytes) -> None:
+        scope = payload.decode("ascii", "replace")
+        self._stale.update(self._shops if scope == PLATFORM else {scope} & self._shops.keys())
+        self._woken.set()
+
+    def _doubt(self) -> None:
+        self._stale.update(self._shops)
+        self._woken.set()
+
+    async def _renew(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_S)
+            heard = self._woken.is_set()
+            self._woken.clear()
+            try:
+                if not heard:
+                    await self.look()
+                for shop_id in list(self._stale):
+                    await self._load(shop_id)
+            except DomainError as fault:
+                log.warning("the guard keeps its old rules", fault=str(fault))
+
+    async def look(self) -> None:
+        """Which of the rules in memory are older than those stored?"""
+        revisions = await store.revisions(self._db, [PLATFORM, *self._shops])
+        platform = revisions.get(PLATFORM, 0)
+        self._stale.update(
+            shop_id
+            for shop_id, shop in self._shops.items()
+            if shop.platform_rev != platform or shop.rev != revisions.get(shop_id, 0)
+        )
+
+
+_FREE = rules.SpamRules()
