@@ -95,6 +95,20 @@ class SandboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     url: str = ""
 
 
+class AssistantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A chat endpoint of OpenAI's shape that may answer buyers' questions where a shop has switched it on; none: ''.
+
+    `url` is what stands before `/chat/completions`; production takes https only. The key is a file path, never a value.
+    """
+
+    url: str = ""
+    key_file: str = ""
+    model: str = ""
+    seconds: float = 8
+    max_tokens: int = 400
+    concurrent: int = 4
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it. Business figures (periods, rates, switches) are not here: they are versioned documents."""
 
@@ -108,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sms: SmsSettings = SmsSettings()
     sandbox: SandboxSettings = SandboxSettings()
     files: FilesSettings = FilesSettings()
+    assistant: AssistantSettings = AssistantSettings()
 
     @property
     def production(self) -> bool:

@@ -1,1 +1,1 @@
-"""Answers without a person: welcome, keywords, questions and answers with stated confidence, quick replies for agents."""
+"""Answers without a person: welcome, keywords, a knowledge base with stated confidence; agents' quick replies."""

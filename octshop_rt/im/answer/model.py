@@ -17,7 +17,7 @@ PERSON = "person"  # the option that brings a person
 Page = Literal["any", "shop", "product", "order", "aftersale", "activity"]
 How = Literal["exact", "contains"]
 Sureness = Literal["sure", "unsure", "unknown"]
-By = Literal["faq", "keyword", "assistant", "offer", "none", "person"]
+By = Literal["welcome", "faq", "keyword", "assistant", "offer", "greeting", "none", "person"]
 Question = Annotated[str, Meta(min_length=1, max_length=200)]
 AnswerText = Annotated[str, Meta(min_length=1, max_length=2_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -46,7 +46,13 @@ class AnswerSettings(Struct, frozen=True, kw_only=True):
     unsure: Percent = 35
     unknown_to_person: Annotated[int, Meta(ge=1, le=10)] = 2  # unanswered in a row, then a person without asking
     assistant: bool = False
-    welcomes: tuple[Welcome, ...] = ()
+    welcomes: tuple[Welcome, ...] = (
+        Welcome(
+            page="any",
+            zh="您好，欢迎光临{shop}，请问有什么可以帮您？",
+            en="Hello and welcome to {shop}. How can we help?",
+        ),
+    )
     synonyms: tuple[Synonyms, ...] = ()
 
 
@@ -112,17 +118,18 @@ class QuickReply(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """One automatic answer: the claim that this node answers entry `s`, what it found, and what the buyer thought.
+    """One automatic answer: the claim that this node gives it, what it was made of, and what the buyer thought.
 
-    Unique by (c, s): two nodes that hear the same words make one answer. `until` is when a claim without a result may
-    be taken over; None: done.
+    Unique by (c, m), `m` being the client id of the bot's entry: two nodes that hear the same words make one answer.
+    `until` is when a claim without a result may be taken over; None: done.
     """
 
     id: str
     shop_id: str
     case_id: str
     c: str
-    s: int
+    m: str
+    s: int  # the entry that is answered; 0 for a welcome
     buyer_id: str
     text: str
     at: Millis
@@ -134,6 +141,19 @@ class Given(Struct, frozen=True, kw_only=True):
     picked: str = ""
 
 
+class Stretch(Struct, frozen=True, kw_only=True):
+    """One stretch of service as answers need to know it; the desk's case."""
+
+    id: str
+    c: str
+    shop_id: str
+    buyer_id: str
+    state: Literal["new", "bot", "queued", "human", "ended"]
+    page: Page = "any"
+    title: str = ""  # of what the buyer came from
+    heard_s: int = 0  # the buyer's newest entry that was heard
+
+
 class Candidate(Struct, frozen=True, kw_only=True):
     """A question that may be meant, and how sure that is: percent, as people are shown it."""
 
@@ -143,7 +163,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What the knowledge says to a text. `sure`: the first candidate's answer; `unsure`: at most three to choose from."""
+    """What the knowledge says to a text. `sure`: the first candidate's answer; `unsure`: at most three to choose."""
 
     sureness: Sureness
     candidates: tuple[Candidate, ...] = ()

@@ -94,6 +94,18 @@ def content(kind: EntryKind, body: Body) -> Body:
     return Body(id=body.id)
 
 
+def readable(body: Body) -> tuple[str, ...]:
+    """Everything in it that people read."""
+    return tuple(text for text in (body.text, body.title, body.name) if text is not None)
+
+
+def reworded(body: Body, texts: Sequence[str]) -> Body:
+    """The body with other words in the places of `readable`."""
+    words = iter(texts)
+    fresh = {name: next(words) for name in ("text", "title", "name") if getattr(body, name) is not None}
+    return msgspec.structs.replace(body, **fresh)
+
+
 def fingerprint(kind: EntryKind, body: Body, re: int | None) -> str:
     """Hash of what its author said; equal for equal content in either encoding. Of cards and files that is which one:
     the rest is the server's, and may read differently when the same message is sent again. Over JSON, whose bytes for

@@ -15,7 +15,11 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.appender import Appender
+<<<<<<< HEAD
 from octshop_rt.im.conversation.contents import Cards, Contents
+=======
+from octshop_rt.im.conversation.guarding import vetted
+>>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
 from octshop_rt.im.conversation.model import (
     Appended,
     BuyersOpen,
@@ -32,7 +36,11 @@ from octshop_rt.im.conversation.model import (
 )
 from octshop_rt.im.conversation.net import Mesh, Net
 from octshop_rt.im.conversation.reader import Reader
+<<<<<<< HEAD
 from octshop_rt.im.media.service import Media
+=======
+from octshop_rt.im.guard.service import Guard
+>>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
 from octshop_rt.im.routing import Arrival, Hint, Routed, Router
 from octshop_rt.im.wire.fields import Body, Context, EntryKind, Side, Visibility
 from octshop_rt.im.wire.incoming import Pull, Send, Sync
@@ -77,10 +85,15 @@ class Conversations:
         directory: Directory,
         *,
         mesh: Mesh | None = None,
+<<<<<<< HEAD
         media: Media | None = None,
         cards: Cards | None = None,
+=======
+        guard: Guard | None = None,
+>>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
     ) -> None:
         self._db = db
+        self._guard = guard
         self._clock = clock
         self._ids = ids
         self._router = router
@@ -137,9 +150,15 @@ class Conversations:
         conversation, mine = await self.standing(who, frame.c)
         if frame.k == "note" and mine != "staff":
             raise StaffNote
+<<<<<<< HEAD
         body = rules.content(frame.k, frame.b)
         if frame.re is not None or frame.k in rules.PROVED:
             body = await self._contents.proved(who, conversation, frame, body)
+=======
+        body = said = rules.content(frame.k, frame.b)
+        if self._guard is not None and frame.k != "note":
+            body = await vetted(self._db, self._guard, conversation, who.person_id, mine, frame, said)
+>>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
         if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
@@ -159,7 +178,7 @@ class Conversations:
                 h=rules.fingerprint(frame.k, body, frame.re),
                 re=frame.re,
                 vis=rules.visibility(frame.k),
-                origin=origin,
+                origin=origin if body is said else "",  # with stars in it, the sender must see it as it was stored
             )
         )
 
@@ -185,6 +204,15 @@ class Conversations:
         if isinstance(outcome, DomainError):
             raise outcome
         return outcome
+
+    async def facts(self, c: str) -> Conversation | None:
+        """Who and where; for other parts of the house, which have asked for themselves who may know."""
+        return await self._find(c)
+
+    async def entry(self, c: str, s: int) -> Entry | None:
+        """One entry as it is stored; for other parts of the house."""
+        found = await store.page(self._db, c, s, s, 1, newest=False)
+        return found[0] if found else None
 
     async def read(self, who: Party, c: str, s: int, origin: str) -> None:
         """Move the reader's mark, never back and never beyond the log, and tell everyone in the conversation."""

@@ -31,6 +31,7 @@ from octshop_rt.im.guard.model import (
     RuleBook,
     Saying,
     Sensitive,
+    SpamRules,
 )
 from octshop_rt.im.wire.fields import Side
 
@@ -50,6 +51,7 @@ class Shop(Struct, frozen=True):
     rev: int
     platform_rev: int
     books: dict[Side, rules.Book]
+    watch: dict[Side, rules.Book]
     flood: FloodRules
     blocked: dict[str, Millis | None]
 
@@ -114,13 +116,12 @@ class Guard:
             if after := await self._limiter.take(quota, f"{said.c}:{same[:200]}"):
                 raise Repeating(after_ms=after)
 
-    async def flags(self, shop_id: str, side: Side, texts: tuple[str, ...]) -> list[Hit]:
-        """What somebody should look at in words that have been said."""
-        shop = self._shops.get(shop_id) or await self._load(shop_id)
-        return shop.books[side].flags(texts)
-
-    async def flag(self, said: Saying, s: int, hits: list[Hit], at: Millis) -> None:
-        """Put entry `s` on the review list, once however often it is asked."""
+    async def review(self, said: Saying, s: int, at: Millis) -> bool:
+        """Put entry `s` on the review list if somebody should look at it, once however often it is asked."""
+        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        hits = [hit for text in said.texts for hit in shop.watch[said.side].find(text)]
+        if not hits:
+            return False
         row = Flag(
             id=self._ids.new("Z"),
             shop_id=said.shop_id,
@@ -134,12 +135,14 @@ class Guard:
         )
         with contextlib.suppress(DuplicateKey):
             await store.add_flag(self._db, row)
+        return True
 
     async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[Hit]]:
         """What the rules as they are stored make of a text: the verdict, whether it is refused, everything found."""
         shop = await self._load(shop_id)
         judged, refused = shop.books[side].judge((text,))
-        return judged, refused is not None, shop.books[side].find(text)
+        hits = [*shop.books[side].find(text), *shop.watch[side].find(text)]
+        return judged, refused is not None, sorted(hits, key=lambda hit: hit.start)
 
     def _hear_blocked(self, shop: Shop, buyer_id: str) -> None:
         if buyer_id in shop.blocked:
@@ -159,7 +162,8 @@ class Guard:
         shop = Shop(
             own.rev,
             platform.rev,
-            {"buyer": rules.Book(books, "buyer"), "staff": rules.Book(books, "staff")},
+            {"buyer": rules.Book(books, "buyer", rules.HOT), "staff": rules.Book(books, "staff", rules.HOT)},
+            {"buyer": rules.Book(books, "buyer", rules.WATCH), "staff": rules.Book(books, "staff", rules.WATCH)},
             own.flood,
             {row.buyer_id: row.until for row in blocked},
         )
@@ -202,4 +206,4 @@ class Guard:
         )
 
 
-_FREE = rules.SpamRules()
+_FREE = SpamRules()

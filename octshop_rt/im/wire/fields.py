@@ -40,10 +40,18 @@ Visibility = Literal["staff"]
 Degrees = Annotated[int, Meta(ge=-180_000_000, le=180_000_000, description="millionths of a degree, GCJ-02")]
 
 
+class Option(Struct, frozen=True, kw_only=True):
+    """A button under an automatic answer: tapping it sends `id` to POST /buyer/answers/{b.id}/choice."""
+
+    id: Id
+    text: Annotated[str, Meta(max_length=200)]
+
+
 class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an entry says; which fields, its kind says.
 
-    `text`, `note`: text. Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
+    `text`, `note`: text; of the bot also id (the answer's) and opts (its buttons).
+    Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
     and no live view. `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length).
     `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n, at.
     """
@@ -53,6 +61,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: Annotated[str, Meta(max_length=200)] | None = None
     price_fen: Fen | None = None
     picture: Annotated[str, Meta(max_length=300)] | None = None
+    opts: Annotated[tuple[Option, ...], Meta(max_length=6)] | None = None
     file: Id | None = None
     name: Annotated[str, Meta(max_length=200)] | None = None
     mime: Annotated[str, Meta(max_length=100)] | None = None

@@ -1,0 +1,289 @@
+"""The guard in a conversation: what is refused is not stored, what was stored passes again, changes reach all nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+
+import pytest
+
+from octshop_rt.core.auth.model import Admin, Buyer, Grant, Right, ShopStaff, Staff
+from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.clock import TestClock
+from octshop_rt.core.errors import DomainError, NotFound
+from octshop_rt.core.ids import Ids
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation import store as log_store
+from octshop_rt.im.conversation.guarding import saying
+from octshop_rt.im.conversation.model import Appended, ShopFacts
+from octshop_rt.im.conversation.service import Conversations
+from octshop_rt.im.guard import store
+from octshop_rt.im.guard.model import (
+    PLATFORM,
+    Blocked,
+    ContactRefused,
+    EmptyWord,
+    Flooding,
+    FloodRules,
+    LinkRefused,
+    NoSuchBuyerHere,
+    Repeating,
+    Sensitive,
+    SpamRules,
+    TooManyWords,
+)
+from octshop_rt.im.guard.service import Guard
+from octshop_rt.im.guard.staff import GuardDesk
+from octshop_rt.im.hub import Hub
+from octshop_rt.im.routing import Router
+from octshop_rt.im.wire.fields import Body
+from octshop_rt.im.wire.incoming import Send
+
+SHOP = "S1"
+BUYER = Buyer(session_id="N1", person_id="U1", device_id="d")
+RIGHTS = frozenset({Right.CHAT, Right.MANAGE})
+AGENT = Staff(
+    session_id="N2", person_id="U2", name="小林", device_id="d",
+    grants=(Grant(merchant_id="M1", shop_id=SHOP, role="manager", rights=RIGHTS),),
+)  # fmt: skip
+MANAGER = AGENT.at(SHOP)
+ADMIN = Admin(session_id="N3", person_id="U3", name="平台")
+OPEN = FloodRules(burst=0, repeats=0)
+
+
+class Town:
+    """The shops chat asks for."""
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        return ShopFacts(id=shop_id, merchant_id="M1", name=shop_id)
+
+    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(shop_ids, "店")
+
+    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(buyer_ids, "顾客")
+
+
+class Node:
+    """One node's conversations with its guard."""
+
+    def __init__(self, db: Database, clock: TestClock, ids: Ids, bus: LocalBus, name: str) -> None:
+        self.db, self.clock = db, clock
+        self.guard = Guard(db, clock, ids, bus)
+        self.said = Conversations(db, clock, ids, bus, Router(bus, Hub(), name), Town(), guard=self.guard)
+
+        async def spoken(shop_id: str, buyer_id: str) -> bool:
+            return await log_store.between(db, buyer_id, shop_id) is not None
+
+        self.desk = GuardDesk(db, clock, ids, bus, have_spoken=spoken, names=Town().buyer_names)
+        self.c = ""
+
+    async def say(
+        self, text: str, m: str, who: Buyer | Staff = BUYER, body: Body | None = None, k: str = "text"
+    ) -> Appended:
+        frame = Send(i=1, c=self.c, m=m, k=k, b=body or Body(text=text))  # type: ignore[arg-type]
+        outcome = await (await self.said.submit(who, frame, "link"))
+        if isinstance(outcome, DomainError):
+            raise outcome
+        return outcome
+
+    async def refused(self, refusal: type[DomainError], text: str, who: Buyer | Staff = BUYER) -> DomainError:
+        before = await log_store.tail(self.db, self.c)
+        with pytest.raises(refusal) as told:
+            await self.say(text, f"refused-{text}"[:30].ljust(16, "x"), who)
+        assert await log_store.tail(self.db, self.c) == before
+        return told.value
+
+
+@contextlib.asynccontextmanager
+async def living(db: Database, clock: TestClock, ids: Ids, bus: LocalBus, name: str) -> AsyncGenerator[Node]:
+    node = Node(db, clock, ids, bus, name)
+    node.guard.start()
+    node.said.start(lambda _: None)
+    node.c = (await node.said.open(BUYER, SHOP, None)).id
+    try:
+        yield node
+    finally:
+        await node.said.stop()
+        await node.guard.stop()
+
+
+@pytest.fixture
+async def node(db: Database, clock: TestClock, ids: Ids) -> AsyncIterator[Node]:
+    async with living(db, clock, ids, LocalBus(), "a") as one:
+        yield one
+
+
+@pytest.fixture
+def manager() -> ShopStaff:
+    assert MANAGER is not None
+    return MANAGER
+
+
+async def seen(node: Node) -> None:
+    """The node has read what was changed."""
+    revisions = await store.revisions(node.db, [PLATFORM, SHOP])
+    wanted = (revisions.get(SHOP, 0), revisions.get(PLATFORM, 0))
+    async with asyncio.timeout(20):
+        while (shop := node.guard._shops.get(SHOP)) is not None and (shop.rev, shop.platform_rev) != wanted:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_refused_word_is_not_stored_and_shown_with_stars(node: Node, manager: ShopStaff) -> None:  # req I10
+    await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
+    told = await node.refused(Sensitive, "卖外挂吗")
+    assert told.data == {"hit": "外*"}
+    await node.refused(Sensitive, "有外 挂 的", AGENT)
+
+
+async def test_a_masked_word_is_stored_with_stars_and_said_again_it_is_the_same(
+    node: Node, manager: ShopStaff
+) -> None:  # req I10
+    await node.desk.add_words(SHOP, manager, ["笨蛋"], "mask", "both")
+    first = await node.say("你这个笨 蛋", "client-id-0000001")
+    assert first.entry.b.text == "你这个***"
+    again = await node.say("你这个笨 蛋", "client-id-0000001")
+    assert again.dup
+    assert again.entry.s == first.entry.s
+
+
+async def test_what_was_stored_passes_again_after_the_rules_have_changed(node: Node, manager: ShopStaff) -> None:
+    first = await node.say("有外挂卖吗", "client-id-0000001")
+    await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
+    await seen(node)
+    again = await node.say("有外挂卖吗", "client-id-0000001")
+    assert again.dup
+    assert again.entry.s == first.entry.s
+    await node.refused(Sensitive, "有外挂卖吗")
+    await node.desk.add_words(SHOP, manager, ["外挂"], "mask", "both")
+    await seen(node)
+    assert (await node.say("有外挂卖吗", "client-id-0000001")).entry.b.text == "有外挂卖吗"
+
+
+async def test_another_text_under_the_same_id_is_still_a_conflict(node: Node, manager: ShopStaff) -> None:
+    await node.say("有外挂卖吗", "client-id-0000001")
+    await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
+    await seen(node)
+    with pytest.raises(Sensitive):
+        await node.say("还是外挂好", "client-id-0000001")
+
+
+async def test_titles_of_cards_are_read_too_and_notes_are_not(node: Node, manager: ShopStaff) -> None:
+    await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
+    with pytest.raises(Sensitive):
+        await node.say("", "client-id-0000001", body=Body(id="G1", title="外挂一套"), k="product")
+    stored = await node.say("顾客问外挂", "client-id-0000002", AGENT, k="note")
+    assert stored.entry.vis == "staff"
+
+
+async def test_each_side_has_its_own_rules_about_links_and_contacts(node: Node, manager: ShopStaff) -> None:  # req I10
+    await node.desk.set_spam(SHOP, SpamRules(links="refuse"), SpamRules(contacts="refuse"), OPEN)
+    await node.refused(LinkRefused, "看 evil.com")
+    assert (await node.say("看 evil.com", "client-id-0000001", AGENT)).entry.s == 1
+    await node.refused(ContactRefused, "加微信abc12345", AGENT)
+    assert (await node.say("加微信abc12345", "client-id-0000002")).entry.s == 2
+
+
+async def test_the_platform_s_rules_hold_at_every_shop(node: Node) -> None:
+    assert (await node.say("有外挂卖吗", "client-id-0000001")).entry.s == 1
+    await node.desk.add_words(PLATFORM, ADMIN, ["外挂"], "refuse", "both")
+    await seen(node)
+    await node.refused(Sensitive, "再问一次外挂")
+
+
+async def test_a_blocked_buyer_is_told_so_until_the_block_ends(
+    node: Node, manager: ShopStaff, clock: TestClock
+) -> None:  # req I10
+    await node.say("你好", "client-id-0000001")
+    await node.desk.block(manager, BUYER.person_id, "辱骂客服", hours=1)
+    await seen(node)
+    await node.refused(Blocked, "为什么不理我")
+    assert (await node.say("请注意用语", "client-id-0000002", AGENT)).entry.s == 2
+    rows, more = await node.desk.blocks(SHOP, None)
+    assert [(row.buyer_id, row.reason, row.by_name, more) for row in rows] == [("U1", "辱骂客服", "小林", False)]
+    clock.advance(3_600_000)
+    assert (await node.say("可以说了", "client-id-0000003")).entry.s == 3
+    assert (await node.desk.blocks(SHOP, None))[0] == []
+
+
+async def test_unblocked_a_buyer_speaks_again_and_strangers_cannot_be_blocked(node: Node, manager: ShopStaff) -> None:
+    await node.desk.block(manager, BUYER.person_id, "", hours=None)
+    await node.refused(Blocked, "你好")
+    await node.desk.unblock(manager, BUYER.person_id)
+    await seen(node)
+    assert (await node.say("你好", "client-id-0000001")).entry.s == 1
+    with pytest.raises(NotFound):
+        await node.desk.unblock(manager, BUYER.person_id)
+    with pytest.raises(NoSuchBuyerHere):
+        await node.desk.block(manager, "U9", "", hours=None)
+
+
+async def test_floods_wait_and_say_how_long(node: Node, manager: ShopStaff, clock: TestClock) -> None:  # req I10
+    await node.desk.set_spam(SHOP, SpamRules(), SpamRules(), FloodRules(burst=5, burst_s=10, repeats=2, repeats_s=60))
+    await node.say("在吗", "client-id-0000001")
+    await node.say("在 吗？", "client-id-0000002")
+    told = await node.refused(Repeating, "在吗!")
+    assert isinstance(told.data["after_ms"], int)
+    assert told.retry
+    assert (await node.say("在 吗？", "client-id-0000002")).dup  # what is stored may be repeated
+    clock.advance(60_000)
+    for number in range(5):
+        await node.say(f"第 {number} 句", f"client-id-000001{number}")
+    await node.refused(Flooding, "第六句")
+    for number in range(9):
+        await node.say("请稍等", f"client-id-000002{number}", AGENT)
+
+
+async def test_a_change_reaches_the_other_node_by_word_or_by_looking(
+    node: Node, manager: ShopStaff, db: Database, clock: TestClock, ids: Ids
+) -> None:
+    """Two buses that do not know each other: as if the word were lost."""
+    async with living(db, clock, ids, LocalBus(), "b") as other:
+        await other.say("有外挂卖吗", "client-id-0000001")
+        await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
+        assert (await other.say("还有外挂吗", "client-id-0000002")).entry.s == 2
+        await other.guard.look()
+        other.guard._woken.set()
+        await seen(other)
+        await other.refused(Sensitive, "真有外挂吗")
+
+
+async def test_a_word_of_five_hundred_is_one_word_and_the_book_has_an_end(
+    node: Node, manager: ShopStaff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await node.desk.add_words(SHOP, manager, ["外挂", "外 挂", "Ｗａｉ", "wai"], "mask", "both")
+    assert [one.text for one in first.words] == ["外 挂", "wai"]
+    second = await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "buyer")
+    assert [(one.text, one.level, one.sides) for one in second.words] == [
+        ("wai", "mask", "both"), ("外挂", "refuse", "buyer"),
+    ]  # fmt: skip
+    await node.desk.drop_word(SHOP, second.words[0].id)
+    assert [one.text for one in (await node.desk.book(SHOP)).words] == ["外挂"]
+    with pytest.raises(EmptyWord):
+        await node.desk.add_words(SHOP, manager, ["……"], "mask", "both")
+    monkeypatch.setattr("octshop_rt.im.guard.staff.MOST_WORDS", 2)
+    with pytest.raises(TooManyWords):
+        await node.desk.add_words(SHOP, manager, ["甲乙", "丙丁"], "mask", "both")
+
+
+async def test_flagged_words_come_once_onto_the_list_and_are_settled(
+    node: Node, manager: ShopStaff, db: Database
+) -> None:  # req I10
+    await node.desk.add_words(SHOP, manager, ["投诉"], "flag", "both")
+    entry = (await node.say("我要投诉你们，加微信abc12345", "client-id-0000001")).entry
+    assert entry.b.text == "我要投诉你们，加微信abc12345"
+    conversation = await node.said.facts(node.c)
+    assert conversation is not None
+    said = saying(conversation, entry.f, "buyer", entry.b)
+    assert await node.guard.review(said, entry.s, entry.ts)
+    assert await node.guard.review(said, entry.s, entry.ts)
+    rows, _ = await node.desk.flags(SHOP, "open", None)
+    assert [(row.c, row.s, row.hits) for row in rows] == [(node.c, 1, ("投诉", "微信abc12345"))]
+    assert await node.desk.open_flags(SHOP) == 1
+    done = await node.desk.settle(manager, rows[0].id, "handled", "已回电")
+    assert (done.state, done.by_name, done.note) == ("handled", "小林", "已回电")
+    assert (await node.desk.flags(SHOP, "open", None))[0] == []
+    assert len(await store.FLAGS.many(db, {"shop_id": SHOP, "state": "handled"})) == 1
+    with pytest.raises(NotFound):
+        await node.desk.settle(manager, "Z404", "fine", "")
