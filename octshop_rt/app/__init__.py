@@ -39,6 +39,7 @@ from octshop_rt.im.api.files import Files
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.desk.watching import DeskWatching
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.media import checks as media_checks
 from octshop_rt.im.media.service import Media
 from octshop_rt.im.poll.server import Polls
@@ -137,6 +138,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)
     media = make_media(on)
+    guard = Guard(on.db, on.clock, on.ids, on.bus)
     im = ImServer(
         db=on.db,
         clock=on.clock,
@@ -152,8 +154,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         metrics=on.metrics,
         media=media,
         cards=ShopCards(commerce.catalog, commerce.orders),
+        guard=guard,
     )
-    service = raise_care(on, commerce, im)
+    service = raise_care(on, commerce, im, guard)
     routes = [*commerce.routes(), *verify.routes, *Files(media).routes(), *service.routes]
     application = build_app(
         routes,
@@ -251,6 +254,9 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError(message)
     if not settings.http.origin.startswith("https://"):
         message = "settings: [http] public_url must be the https:// address browsers use: cookies are sent to no other"
+        raise SettingsError(message)
+    if settings.assistant.url and not settings.assistant.url.startswith("https://"):
+        message = "settings: [assistant] url must be https in production"
         raise SettingsError(message)
     for name, account in settings.wechat.items():
         if not account.gateway_url.startswith("https://"):

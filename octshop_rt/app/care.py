@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from octshop_rt.app.answering import Answering, raise_answering
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.commerce.order.model import Order
@@ -23,6 +24,7 @@ from octshop_rt.im.desk.handover import Handover
 from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.desk.supervise import Supervise
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Context
 from octshop_rt.im.ws.server import ImServer
 
@@ -37,6 +39,7 @@ class Care:
 
     desk: Desk
     handover: Handover
+    answering: Answering
     routes: list[Route]
     foundation: Foundation
     commerce: Commerce
@@ -45,13 +48,15 @@ class Care:
         """Make sure that the platform's own service is there, then serve."""
         await self.commerce.shops.add(*_official(self.foundation.clock.now()), [], [])
         self.desk.start()
+        self.answering.start()
 
     async def stop(self) -> None:
         """No new work."""
+        await self.answering.stop()
         await self.desk.stop()
 
 
-def raise_care(on: Foundation, commerce: Commerce, im: ImServer) -> Care:
+def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -> Care:
     """Build it on chat and commerce."""
     desk = Desk(
         db=on.db,
@@ -64,13 +69,16 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer) -> Care:
         connected=im.presence.staff,
     )
     handover = Handover(on.db, on.clock, desk, im.conversations)
+    answering = raise_answering(on, commerce, im, desk, guard)
     return Care(
         desk=desk,
         handover=handover,
+        answering=answering,
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
             *DeskOfBuyers(desk, on.clock).routes(),
+            *answering.routes,
         ],
         foundation=on,
         commerce=commerce,

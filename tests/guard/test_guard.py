@@ -99,14 +99,12 @@ class Node:
 @contextlib.asynccontextmanager
 async def living(db: Database, clock: TestClock, ids: Ids, bus: LocalBus, name: str) -> AsyncGenerator[Node]:
     node = Node(db, clock, ids, bus, name)
-    node.guard.start()
     node.said.start(lambda _: None)
     node.c = (await node.said.open(BUYER, SHOP, None)).id
     try:
         yield node
     finally:
         await node.said.stop()
-        await node.guard.stop()
 
 
 @pytest.fixture
@@ -273,8 +271,7 @@ async def test_flagged_words_come_once_onto_the_list_and_are_settled(
     await node.desk.add_words(SHOP, manager, ["投诉"], "flag", "both")
     entry = (await node.say("我要投诉你们，加微信abc12345", "client-id-0000001")).entry
     assert entry.b.text == "我要投诉你们，加微信abc12345"
-    conversation = await node.said.facts(node.c)
-    assert conversation is not None
+    conversation = await node.said.conversation(node.c)
     said = saying(conversation, entry.f, "buyer", entry.b)
     assert await node.guard.review(said, entry.s, entry.ts)
     assert await node.guard.review(said, entry.s, entry.ts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from octshop_rt.core.auth.model import Audience
-from tests.http import knocks_desk
+from tests.http import knocks_answers, knocks_desk
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.world import PASSWORD, World, photo
 
@@ -274,6 +274,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": picture(f"/shop/{MISSING}/scan-photos"),
     },
     **knocks_desk.KNOCKS,
+<<<<<<< HEAD
     "POST /buyer/files": {"own": upload("/buyer/files")},
     **files(
         "/buyer/files",
@@ -294,4 +295,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
             "unsent": "/shop/S1/files/@file_unsent",
         },
     ),
+=======
+    **knocks_answers.KNOCKS,
+>>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
 }

@@ -28,9 +28,15 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.server import runner
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import HttpSettings, SandboxSettings, Settings
+<<<<<<< HEAD
 from octshop_rt.im.conversation.model import Appended
 from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
+=======
+from octshop_rt.im.answer import store as answer_store
+from octshop_rt.im.guard import store as guard_store
+from octshop_rt.im.guard.model import Flag
+>>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
 from octshop_rt.sandbox.server import Sandbox
 
 PASSWORD = "correct horse"
@@ -176,6 +182,26 @@ class World:
             await desk.ask_person(case.id, "asked", who.person_id)
         return case.id
 
+    async def _answered(self, buyer: str, shop: str, case_id: str) -> None:
+        """The welcome of the buyer's case, which is an automatic answer, and a flagged entry."""
+        case = await self.app.care.desk.cases.one(case_id)
+        self.ids[f"c_{buyer[-1]}"] = case.c
+        for _ in range(600):
+            given = await answer_store.by_client_id(self.db, case.c, f"welcome-{case_id}")
+            if given is not None and given.until is None:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            message = "a case was opened, and nobody was welcomed"
+            raise AssertionError(message)
+        self.ids[f"answer_{buyer[-1]}"] = given.id
+        flag = Flag(
+            id=self.app.foundation.ids.new("Z"), shop_id=shop, c=case.c, s=1, side="buyer", f=self.people[buyer],
+            text="外挂", hits=("外挂",), at=self.app.foundation.clock.now(),
+        )  # fmt: skip
+        await guard_store.add_flag(self.db, flag)
+        self.ids[f"flag_{buyer[-1]}"] = flag.id
+
     async def left_message(self, buyer: str, case_id: str) -> str:
         """A message left with a case."""
         body = {"request_id": self.request_id(), "text": "请回电"}
@@ -222,9 +248,13 @@ class World:
         for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
             self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)
+<<<<<<< HEAD
         for person, shop in (("owner", "S1"), ("owner_m2", "S3")):
             made = await self.must(person, "POST", f"/shop/{shop}/desk/groups", {"name": "专家"})
             self.ids[f"group_{shop.lower()}"] = made["id"]
+=======
+            await self._answered(buyer, shop, case_id)
+>>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
         self.ids["agent_s1"] = (await self.must("manager", "POST", "/shop/S1/desk/me/beat"))["id"]
         self.ids["charge_s1"] = await self.charge("owner", "S1", "T1")
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")

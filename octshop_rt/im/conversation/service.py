@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import Bus
-from octshop_rt.core.clock import Clock
+from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
@@ -114,6 +114,8 @@ class Conversations:
 
     def start(self, on_arrival: Callable[[Arrival], None]) -> None:
         """Listen to the other nodes and let down the net."""
+        if self._guard is not None:
+            self._guard.start()
         self._router.start(self.appender.heard, on_arrival)
         self.net.start()
 
@@ -122,6 +124,8 @@ class Conversations:
         await self.appender.drain(10)
         await self.net.stop()
         await self._router.stop()
+        if self._guard is not None:
+            await self._guard.stop()
 
     # --- use cases ----------------------------------------------------------------------------------------------------
 
@@ -205,14 +209,18 @@ class Conversations:
             raise outcome
         return outcome
 
-    async def facts(self, c: str) -> Conversation | None:
-        """Who and where; for other parts of the house, which have asked for themselves who may know."""
-        return await self._find(c)
-
     async def entry(self, c: str, s: int) -> Entry | None:
-        """One entry as it is stored; for other parts of the house."""
+        """One entry as it is stored. For the house itself: nobody is asked who they are."""
         found = await store.page(self._db, c, s, s, 1, newest=False)
         return found[0] if found else None
+
+    async def written_since(self, moment: Millis) -> AsyncIterator[tuple[Conversation, Entry]]:
+        """Every entry written since, in no order of conversations; for the house itself, after a crash."""
+        for one in await store.written_since(self._db, moment):
+            conversation = await self._find(one.c)
+            if conversation is not None:
+                for entry in await store.page(self._db, one.c, one.first, one.last, 1_000, newest=False):
+                    yield conversation, entry
 
     async def read(self, who: Party, c: str, s: int, origin: str) -> None:
         """Move the reader's mark, never back and never beyond the log, and tell everyone in the conversation."""

@@ -10,7 +10,7 @@ from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import DomainError, RateLimited
 from octshop_rt.im.wire.fields import Side
 
-PLATFORM = "platform"  # the rule book above all shops
+PLATFORM = "platform-wide"  # the rule book above all shops; no shop id: the platform's own service is a shop
 MOST_WORDS = 2_000  # of one shop
 MOST_PLATFORM_WORDS = 20_000
 MOST_BLOCKED = 10_000
