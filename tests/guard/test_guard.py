@@ -167,10 +167,10 @@ async def test_another_text_under_the_same_id_is_still_a_conflict(node: Node, ma
         await node.say("还是外挂好", "client-id-0000001")
 
 
-async def test_titles_of_cards_are_read_too_and_notes_are_not(node: Node, manager: ShopStaff) -> None:
+async def test_names_of_places_are_read_too_and_notes_are_not(node: Node, manager: ShopStaff) -> None:
     await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
     with pytest.raises(Sensitive):
-        await node.say("", "client-id-0000001", body=Body(id="G1", title="外挂一套"), k="product")
+        await node.say("", "client-id-0000001", body=Body(lat=1, lng=1, title="外挂一条街"), k="location")
     stored = await node.say("顾客问外挂", "client-id-0000002", AGENT, k="note")
     assert stored.entry.vis == "staff"
 

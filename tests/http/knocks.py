@@ -274,7 +274,6 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": picture(f"/shop/{MISSING}/scan-photos"),
     },
     **knocks_desk.KNOCKS,
-<<<<<<< HEAD
     "POST /buyer/files": {"own": upload("/buyer/files")},
     **files(
         "/buyer/files",
@@ -295,7 +294,5 @@ KNOCKS: dict[str, dict[str, Make]] = {
             "unsent": "/shop/S1/files/@file_unsent",
         },
     ),
-=======
     **knocks_answers.KNOCKS,
->>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
 }

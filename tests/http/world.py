@@ -28,15 +28,12 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.server import runner
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import HttpSettings, SandboxSettings, Settings
-<<<<<<< HEAD
-from octshop_rt.im.conversation.model import Appended
-from octshop_rt.im.wire.fields import Body
-from octshop_rt.im.wire.incoming import Send
-=======
 from octshop_rt.im.answer import store as answer_store
+from octshop_rt.im.conversation.model import Appended
 from octshop_rt.im.guard import store as guard_store
 from octshop_rt.im.guard.model import Flag
->>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
+from octshop_rt.im.wire.fields import Body
+from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
 
 PASSWORD = "correct horse"
@@ -248,13 +245,10 @@ class World:
         for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
             self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)
-<<<<<<< HEAD
         for person, shop in (("owner", "S1"), ("owner_m2", "S3")):
             made = await self.must(person, "POST", f"/shop/{shop}/desk/groups", {"name": "专家"})
             self.ids[f"group_{shop.lower()}"] = made["id"]
-=======
             await self._answered(buyer, shop, case_id)
->>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
         self.ids["agent_s1"] = (await self.must("manager", "POST", "/shop/S1/desk/me/beat"))["id"]
         self.ids["charge_s1"] = await self.charge("owner", "S1", "T1")
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")

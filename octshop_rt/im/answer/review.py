@@ -43,7 +43,8 @@ class Reviewer:
 
     def hear(self, conversation: Conversation, entry: Entry) -> None:
         """For Conversations.on_said: never waits."""
-        if entry.fr in {"buyer", "staff"} and entry.vis is None and entry.k not in {"event", "void"}:
+        spoken = entry.fr in {"buyer", "staff"} and entry.k not in {"event", "void"}
+        if entry.vis is None and (spoken or entry.b.ev == "edited"):
             try:
                 self._heard.put_nowait((conversation, entry))
             except asyncio.QueueFull:
@@ -66,7 +67,10 @@ class Reviewer:
                 log.warning("a word was not looked at, it will be", fault=str(fault))
 
     async def look(self, conversation: Conversation, entry: Entry) -> bool:
-        """Whether it belongs on the list; then it is there."""
+        """Whether it, or what it says was edited, belongs on the list; then it is there."""
+        if entry.k == "event" and entry.b.ev == "edited" and entry.b.s:
+            edited = await self._conversations.entry(entry.c, entry.b.s)
+            return edited is not None and edited.k != "event" and await self.look(conversation, edited)
         if entry.fr not in {"buyer", "staff"} or entry.vis is not None or entry.rc is not None:
             return False
         side = "buyer" if entry.fr == "buyer" else "staff"

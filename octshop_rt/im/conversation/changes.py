@@ -54,9 +54,9 @@ class Changes:
     async def edit(self, who: Party, c: str, s: int, text: str) -> None:
         """Put another text into an entry of one's own, within 15 minutes. The same text again: nothing more happens.
 
-        NotYourEntry, NotEditable, TooLateToEdit, EmptyMessage.
+        NotYourEntry, NotEditable, TooLateToEdit, EmptyMessage, and the guard's refusals.
         """
-        _, mine = await self._conversations.standing(who, c)
+        conversation, mine = await self._conversations.standing(who, c)
         if not text.strip():
             raise EmptyMessage
         for _ in range(_TRIES):
@@ -65,6 +65,8 @@ class Changes:
                 raise NotYourEntry
             now = self._clock.now()
             rules.may_edit(entry, who.person_id, mine, now)
+            if entry.vis is None:
+                text = await self._conversations.worded(conversation, who, mine, text)
             if entry.b.text == text:
                 return await self._follow(entry)
             await self._promise(c, s)

@@ -15,11 +15,8 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.appender import Appender
-<<<<<<< HEAD
 from octshop_rt.im.conversation.contents import Cards, Contents
-=======
-from octshop_rt.im.conversation.guarding import vetted
->>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
+from octshop_rt.im.conversation.guarding import saying, vetted
 from octshop_rt.im.conversation.model import (
     Appended,
     BuyersOpen,
@@ -36,11 +33,8 @@ from octshop_rt.im.conversation.model import (
 )
 from octshop_rt.im.conversation.net import Mesh, Net
 from octshop_rt.im.conversation.reader import Reader
-<<<<<<< HEAD
-from octshop_rt.im.media.service import Media
-=======
 from octshop_rt.im.guard.service import Guard
->>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
+from octshop_rt.im.media.service import Media
 from octshop_rt.im.routing import Arrival, Hint, Routed, Router
 from octshop_rt.im.wire.fields import Body, Context, EntryKind, Side, Visibility
 from octshop_rt.im.wire.incoming import Pull, Send, Sync
@@ -85,12 +79,9 @@ class Conversations:
         directory: Directory,
         *,
         mesh: Mesh | None = None,
-<<<<<<< HEAD
         media: Media | None = None,
         cards: Cards | None = None,
-=======
         guard: Guard | None = None,
->>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
     ) -> None:
         self._db = db
         self._guard = guard
@@ -154,15 +145,12 @@ class Conversations:
         conversation, mine = await self.standing(who, frame.c)
         if frame.k == "note" and mine != "staff":
             raise StaffNote
-<<<<<<< HEAD
         body = rules.content(frame.k, frame.b)
         if frame.re is not None or frame.k in rules.PROVED:
             body = await self._contents.proved(who, conversation, frame, body)
-=======
-        body = said = rules.content(frame.k, frame.b)
+        said = body
         if self._guard is not None and frame.k != "note":
             body = await vetted(self._db, self._guard, conversation, who.person_id, mine, frame, said)
->>>>>>> 3649b95 (guard: words, spam, floods, blocks; answers: knowledge, matching, bot)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
         if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
@@ -185,6 +173,13 @@ class Conversations:
                 origin=origin if body is said else "",  # with stars in it, the sender must see it as it was stored
             )
         )
+
+    async def worded(self, conversation: Conversation, who: Party, mine: Side, text: str) -> str:
+        """A text that is to take the place of another, as it may be stored. The guard's refusals fly out."""
+        if self._guard is None:
+            return text
+        judged = await self._guard.judge(saying(conversation, who.person_id, mine, Body(text=text)))
+        return judged.texts[0]
 
     async def say(
         self,

@@ -74,12 +74,9 @@ class ImServer:
         policy: Policy | None = None,
         mesh: Mesh | None = None,
         metrics: Metrics | None = None,
-<<<<<<< HEAD
         media: Media | None = None,
         cards: Cards | None = None,
-=======
         guard: Guard | None = None,
->>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -93,16 +90,11 @@ class ImServer:
         self.hub = Hub()
         self.presence = Presence()
         self.router = Router(bus, self.hub, f"{node}.{self.boot}")
-<<<<<<< HEAD
         self.conversations = Conversations(
-            db, clock, ids, bus, self.router, directory, mesh=mesh, media=media, cards=cards
+            db, clock, ids, bus, self.router, directory, mesh=mesh, media=media, cards=cards, guard=guard
         )
         self.changes = Changes(db, clock, Outbox(clock, ids), self.conversations, media)
         self.frames = Frames(self.conversations, self.changes, self.hub, tasks, may_watch, self._renew)
-=======
-        self.conversations = Conversations(db, clock, ids, bus, self.router, directory, mesh=mesh, guard=guard)
-        self.frames = Frames(self.conversations, self.hub, tasks, may_watch, self._renew)
->>>>>>> 4c7ff16 (Buyers are answered by the shop's own knowledge before a person is asked; words pass a guard)
         self._sockets: dict[str, Connection] = {}
         self.owing: set[Connection] = set()
         self._unknown: Counter[str] = Counter()
