@@ -245,10 +245,10 @@ class World:
         for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
             self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)
+            await self._answered(buyer, shop, case_id)
         for person, shop in (("owner", "S1"), ("owner_m2", "S3")):
             made = await self.must(person, "POST", f"/shop/{shop}/desk/groups", {"name": "专家"})
             self.ids[f"group_{shop.lower()}"] = made["id"]
-            await self._answered(buyer, shop, case_id)
         self.ids["agent_s1"] = (await self.must("manager", "POST", "/shop/S1/desk/me/beat"))["id"]
         self.ids["charge_s1"] = await self.charge("owner", "S1", "T1")
         self.ids["charge_s3"] = await self.charge("owner_m2", "S3", "T4")
