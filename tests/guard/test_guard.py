@@ -64,6 +64,9 @@ class Town:
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         return dict.fromkeys(buyer_ids, "顾客")
 
+    async def known_as(self, visitor_ids: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
 
 class Node:
     """One node's conversations with its guard."""
