@@ -64,7 +64,7 @@ class Town:
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         return dict.fromkeys(buyer_ids, "顾客")
 
-    async def known_as(self, visitor_ids: Sequence[str]) -> Mapping[str, str]:
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         return {}
 
 
