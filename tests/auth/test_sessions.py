@@ -308,6 +308,11 @@ def test_a_role_at_one_branch_is_no_role_at_another() -> None:
     assert cashier.branch_id == "B1"
     assert clerk.may_at("B2")
     assert cashier.rights == {Right.REDEEM, Right.CHARGE}
+    # Both rights are there, but not both at B2: a second right inside a route asks by the grant.
+    assert cashier.holds_at("B1", Right.CHARGE)
+    assert cashier.holds_at("B2", Right.REDEEM)
+    assert not cashier.holds_at("B2", Right.CHARGE)
+    assert not cashier.holds_at("B1", Right.MANAGE)
     assert staff.at("S2") is None
 
 
