@@ -119,7 +119,9 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
       const charge = await work(open)
       if (charge) told(charge)
     } catch (fault) {
-      trouble.value = isCertain(fault, true) ? fault.detail : t('act.no_answer')
+      // A refusal of the till's own ("not yours to give back") is one whatever was sent before.
+      const ours = fault instanceof ApiError && fault.code.startsWith('bill.')
+      trouble.value = ours || isCertain(fault, true) ? sentence(fault) : t('act.no_answer')
     } finally {
       busy.value = ''
     }
@@ -135,7 +137,14 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     })
   const reverse = (): Promise<void> =>
     act('reverse', async (mine) => (mine.charge_id !== null ? till.reverse(mine.charge_id) : learned(mine, await till.callOff(mine.ask.request_id))))
-  const close = (): Promise<void> => act('close', async (mine) => (mine.charge_id !== null ? till.close(mine.charge_id) : null))
+  const close = (): Promise<void> =>
+    act('close', async (mine) => {
+      if (mine.charge_id === null) return null
+      const charge = await till.close(mine.charge_id)
+      // The channel did not confirm it: the code still takes money.
+      if (charge.state === 'waiting') trouble.value = t('act.not_closed')
+      return charge
+    })
 
   function next(): void {
     happen({ kind: 'next' })
