@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -152,7 +153,9 @@ def version() -> None:
 
 
 def main() -> None:
-    """Entry point. Turns refusals into one line each; lets our own mistakes show their trace."""
+    """Entry point. Turns refusals into one line each; lets our own mistakes show their trace. 2 for both: 1 is fsck's
+    word for a violation, 130 a wish to stop at once.
+    """
     try:
         program()
     except DomainError as refusal:
@@ -161,6 +164,8 @@ def main() -> None:
         err.print(f"octshop-rt: {fault}", style="bold red", markup=False)
     except OSError as fault:
         refuse(of_system(fault))
+    except Exception:  # noqa: BLE001  (it is shown whole)
+        traceback.print_exc()
     else:
         return
     sys.exit(2)

@@ -15,11 +15,11 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from octshop_rt.cli.words import language, out, say
+from octshop_rt.cli.words import language, out, say, using
 from octshop_rt.commerce.payment.settle import DEFAULT_ACCOUNT
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
-from octshop_rt.core.settings import Settings
+from octshop_rt.core.settings import Settings, SettingsError
 from octshop_rt.embedded import binaries
 
 Grade = Literal["ok", "note", "bad"]
@@ -114,21 +114,17 @@ def _folder(data_dir: Path) -> Iterator[Sight]:
 async def installation(settings: Settings) -> list[Sight]:
     """What a configured installation talks to, and what would endanger it."""
     sights = [*_dangers(settings)]
-    database = Database.connect(settings.mongo)
     try:
-        info = await database.server_info()
+        with using(settings.mongo):
+            database = Database.connect(settings.mongo)
+            try:
+                sights.append(_deployment(await database.server_info()))
+            finally:
+                await database.close()
     except DomainError as refusal:
         sights.append(Sight("bad", "MongoDB", refusal.text(language())))
-    except Exception as fault:  # noqa: BLE001  (whatever it is, the doctor reports it and goes on)
-        sights.append(
-            Sight(
-                "bad", "MongoDB", say(f"没有应答({type(fault).__name__})", f"does not answer ({type(fault).__name__})")
-            )
-        )
-    else:
-        sights.append(_deployment(info))
-    finally:
-        await database.close()
+    except SettingsError as fault:
+        sights.append(Sight("bad", "MongoDB", str(fault)))
     return sights
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from octshop_rt.cli.words import NoData
+from octshop_rt.cli.words import NoData, using
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, load
 from octshop_rt.embedded import EmbeddedMongo
@@ -43,11 +43,12 @@ async def installation(config: Path | None, data: Path) -> AsyncGenerator[Settin
 async def database(config: Path | None, data: Path) -> AsyncGenerator[Database]:
     """The databases of that installation."""
     async with installation(config, data) as settings:
-        db = Database.connect(settings.mongo)
-        try:
-            yield db
-        finally:
-            await db.close()
+        with using(settings.mongo):
+            db = Database.connect(settings.mongo)
+            try:
+                yield db
+            finally:
+                await db.close()
 
 
 def with_uri(settings: Settings, uri: str) -> Settings:

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from octshop_rt import app
+from octshop_rt.cli.words import using
 from octshop_rt.core.http import server
 from octshop_rt.core.settings import Settings
 
@@ -24,7 +25,8 @@ async def serving(settings: Settings) -> AsyncGenerator[app.App]:
     house = await app.build(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(house.stop)
-        await house.start()
+        with using(settings.mongo):
+            await house.start()
         runner = server.runner(house.web)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()

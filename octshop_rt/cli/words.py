@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import locale
 import os
+from collections.abc import Generator
 
 from rich.console import Console
 
 from octshop_rt.core.errors import DomainError, Lang
+from octshop_rt.core.mongo_faults import host, reason
+from octshop_rt.core.settings import MongoSettings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -39,6 +43,15 @@ class FileTrouble(DomainError):
     status = 503
     zh = "系统拒绝访问 {path}：{why}"
     en = "The system refused {path}: {why}"
+
+
+class MongoTrouble(DomainError):
+    """MongoDB cannot be reached, or does not let us in."""
+
+    code = "cli.mongo_trouble"
+    status = 503
+    zh = "无法使用 MongoDB({host}):{why}"
+    en = "MongoDB at {host} cannot be used: {why}"
 
 
 class NoData(DomainError):
@@ -88,6 +101,19 @@ def of_system(fault: OSError, path: object = None) -> DomainError:
     else:
         why = fault.strerror or str(fault)
     return FileTrouble(path=str(path or fault.filename or "?"), why=why)
+
+
+@contextlib.contextmanager
+def using(mongo: MongoSettings) -> Generator[None]:
+    """Around what asks a MongoDB: its faults become MongoTrouble. What was refused for another reason flies on."""
+    try:
+        yield
+    except Exception as fault:
+        why = reason(fault)
+        if why is None:
+            raise
+        hosts = sorted({host(uri) for uri in (mongo.uri, *mongo.apart.values())})
+        raise MongoTrouble(host=", ".join(hosts), why=why) from fault
 
 
 def refuse(refusal: DomainError) -> None:

@@ -1,4 +1,4 @@
-"""MongoDB: the only file that imports pymongo. Databases, transactions, collections of Structs, indexes."""
+"""MongoDB: the one file that speaks it by pymongo. Databases, transactions, collections of Structs, indexes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ import pymongo
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import (
-    BulkWriteError,
-    ConnectionFailure,
-    DuplicateKeyError,
-    PyMongoError,
-    WTimeoutError,
-)
+from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.indexes import Doc, Index, index  # noqa: F401 # pyright: ignore[reportUnusedImport]  (stores use it)
+from octshop_rt.core.mongo_faults import outcome, senseless
 from octshop_rt.core.settings import MongoSettings
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -73,12 +67,15 @@ class Database:
 
     @classmethod
     def connect(cls, settings: MongoSettings, listeners: Sequence[Any] = ()) -> Database:
-        """Clients for every URI named in `settings`; connects lazily."""
+        """Clients for every URI named in `settings`; connects lazily. SettingsError for a URI without sense."""
         clients: dict[str, AsyncMongoClient[dict[str, Any]]] = {}
 
         def client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
             if uri not in clients:
-                clients[uri] = _client(uri, listeners)
+                try:
+                    clients[uri] = _client(uri, listeners)
+                except (ConfigurationError, ValueError) as fault:
+                    raise senseless(fault) from None
             return clients[uri]
 
         together = client(settings.uri)
@@ -125,7 +122,9 @@ class Database:
                         read_preference=ReadPreference.PRIMARY,
                     )
         except PyMongoError as fault:
-            raise _outcome(fault, write=True) from fault
+            if (ours := outcome(fault, write=True)) is None:
+                raise
+            raise ours from fault
         if last[0].wrote_events and self._on_events is not None:
             self._on_events()
         return result
@@ -374,17 +373,10 @@ def _faults(*, write: bool, inside: AsyncClientSession | None = None) -> Generat
     except PyMongoError as fault:
         if inside is not None:
             raise
-        raise _outcome(fault, write=write) from fault
+        if (ours := outcome(fault, write=write)) is None:
+            raise
+        raise ours from fault
 
 
 def _duplicate(details: Mapping[str, Any]) -> DuplicateKey:
     return DuplicateKey(tuple(details.get("keyPattern", {})), details.get("index", 0))
-
-
-def _outcome(fault: PyMongoError, *, write: bool) -> Exception:
-    away = fault.timeout or isinstance(fault, ConnectionFailure | WTimeoutError)
-    if fault.has_error_label("UnknownTransactionCommitResult") or (away and write):
-        return UnknownOutcome()
-    if away or fault.has_error_label("TransientTransactionError"):
-        return Busy()
-    return fault

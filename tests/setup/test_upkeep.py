@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,81 @@ async def test_fsck_is_clean_violated_or_unable(db: Database, config: Path, tmp_
     assert unable.returncode == 2, unable.stdout + unable.stderr
     assert unable.stderr.count("\n") == 1
     assert (await command("fsck", "--config", str(config), "--only", "F999")).returncode == 2
+
+
+SECRET = "s3cr3t-w0rd"
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("mongodb://127.0.0.1:1", ("127.0.0.1:1", "Connect call failed")),
+        (
+            f"mongodb://octshop:{SECRET}@127.0.0.1:1/?authSource=admin",
+            ("MongoDB at 127.0.0.1:1", "Connect call failed"),
+        ),
+        (f"mongodb://octshop:{SECRET}@nowhere.invalid:27017/", ("nowhere.invalid:27017", "Name or service")),
+        (f"mongodb://octshop:{SECRET}/x@127.0.0.1:1/", ("[mongo]", "not valid")),
+        (f"mongodb://octshop:x@127.0.0.1:{SECRET}/", ("[mongo]", "not valid")),
+        (f"http://octshop:{SECRET}@127.0.0.1:1/", ("[mongo]", "not valid")),
+        ("AUTH", ("MongoDB at 127.0.0.1:", "uthentication failed")),
+    ],
+)  # req 14
+async def test_a_mongodb_that_cannot_be_used_is_one_line_and_no_violation(
+    mongo_uri: str, tmp_path: Path, uri: str, words: tuple[str, ...]
+) -> None:
+    if uri == "AUTH":
+        uri = f"mongodb://octshop:{SECRET}@{mongo_uri.rpartition('://')[2].rpartition('@')[2].split('/')[0]}/?authSource=admin"
+    file = tmp_path / "s.toml"
+    file.write_text(f'mode = "test"\n[mongo]\nuri = "{uri}"\n[http]\nport = 1\nhost = "127.0.0.1"\n')
+    for name in ("fsck", "outbox", "indexes"):
+        unable = await command(name, "--config", str(file))
+        assert unable.returncode == 2, (name, unable.stdout, unable.stderr)
+        assert unable.stderr.count("\n") == 1, (name, unable.stderr)
+        for word in words:
+            assert word in unable.stderr, name
+        assert SECRET not in unable.stdout + unable.stderr
+    told = await command("doctor", "--config", str(file), "--data", str(tmp_path))
+    assert told.returncode == 1
+    assert SECRET not in told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+    flat = "".join(told.stdout.split())
+    for word in words:
+        assert "".join(word.split()) in flat
+
+
+async def test_a_server_that_finds_no_mongodb_says_so(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = tmp_path / "s.toml"
+    uri = f"mongodb://octshop:{SECRET}@127.0.0.1:1/"
+    place = f'data_dir = "{tmp_path}"\n'
+    file.write_text(f'mode = "test"\n{place}[mongo]\nuri = "{uri}"\n[http]\nport = {port}\n')
+    unable = await command("serve", "--config", str(file))
+    assert unable.returncode == 2
+    told = [line for line in unable.stderr.splitlines() if line.startswith("octshop-rt:")]
+    assert len(told) == 1
+    assert "MongoDB at 127.0.0.1:1 cannot be used" in told[0]
+    assert SECRET not in unable.stdout + unable.stderr
+
+
+async def test_a_mistake_of_our_own_is_no_violation(config: Path, tmp_path: Path) -> None:
+    """Exit code 1 is fsck's word for "looked, and found something"."""
+    script = (
+        "import sys\n"
+        "from octshop_rt.cli import commands, upkeep\n"
+        "async def broken(*_): raise RuntimeError('a mistake of ours')\n"
+        "upkeep.check_all = broken\n"
+        f"sys.argv = ['octshop-rt', 'fsck', '--config', {str(config)!r}]\n"
+        "commands.main()\n"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert "a mistake of ours" in ended.stderr
+    assert "Traceback" in ended.stderr
 
 
 async def test_indexes_makes_what_is_missing(db: Database, config: Path) -> None:
