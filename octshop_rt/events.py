@@ -180,3 +180,9 @@ class EntryChanged(Event, frozen=True, kw_only=True):
 
     c: str
     s: int
+
+
+class ChatNight(Event, frozen=True, kw_only=True):
+    """Due: the night in which old chats are wiped where a shop asked for it."""
+
+    day: str

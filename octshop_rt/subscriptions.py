@@ -17,6 +17,7 @@ from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.outbox import Event
 from octshop_rt.events import (
     BillPaid,
+    ChatNight,
     EntryChanged,
     FileDoubt,
     OrderClosed,
@@ -33,6 +34,7 @@ from octshop_rt.events import (
     VoucherUsed,
 )
 from octshop_rt.im.conversation.changes import Changes
+from octshop_rt.im.insight.retention import Retention
 from octshop_rt.verify.issue import Issuer
 
 # Events nobody hears, each with its reason.
@@ -53,6 +55,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     issuer: Issuer
     changes: Changes
+    retention: Retention
 
 
 def subscriptions(to: Handlers) -> list[Subscription]:
@@ -79,4 +82,5 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=EntryChanged, name="im.changed", run=to.changes.on_entry_changed, kind="job"),
         Subscription(event=FileDoubt, name="media.doubt", run=to.changes.on_file_doubt, kind="outside"),
         Subscription(event=BillPaid, name="bill.tell", run=to.bills.on_bill_paid, kind="hint"),
+        Subscription(event=ChatNight, name="insight.wipe", run=to.retention.on_chat_night, kind="job"),
     ]

@@ -184,7 +184,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
             on.db,
             on.clock,
             on.bus,
-            subscriptions(_handlers(on, commerce, verify, im)),
+            subscriptions(_handlers(on, commerce, verify, im, service)),
             owner=on.node,
             unheard=UNHEARD,
         ),
@@ -228,7 +228,7 @@ def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
     )
 
 
-def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer) -> Handlers:
+def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer, service: Care) -> Handlers:
     return Handlers(
         orders=commerce.order_handlers,
         order_notices=OrderNotices(on.clock, on.bus),
@@ -239,6 +239,7 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer) 
         ledger=commerce.money.ledger,
         issuer=verify.issuer,
         changes=im.changes,
+        retention=service.insight.retention,
     )
 
 

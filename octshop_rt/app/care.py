@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from octshop_rt.app.answering import Answering, raise_answering
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
+from octshop_rt.app.insight import Insight, raise_insight
 from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
@@ -25,10 +26,11 @@ from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.guard.service import Guard
+from octshop_rt.im.insight import checks as insight_checks
 from octshop_rt.im.wire.fields import Context
 from octshop_rt.im.ws.server import ImServer
 
-CHECKS: tuple[Check, ...] = desk_checks.CHECKS
+CHECKS: tuple[Check, ...] = (*desk_checks.CHECKS, *insight_checks.CHECKS)
 
 _LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4
 
@@ -40,6 +42,7 @@ class Care:
     desk: Desk
     handover: Handover
     answering: Answering
+    insight: Insight
     routes: list[Route]
     foundation: Foundation
     commerce: Commerce
@@ -49,9 +52,11 @@ class Care:
         await self.commerce.shops.add(*_official(self.foundation.clock.now()), [], [])
         self.desk.start()
         self.answering.start()
+        await self.insight.start()
 
     async def stop(self) -> None:
         """No new work."""
+        await self.insight.stop()
         await self.answering.stop()
         await self.desk.stop()
 
@@ -70,15 +75,18 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
     )
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
+    insight = raise_insight(on, commerce, im.conversations)
     return Care(
         desk=desk,
         handover=handover,
         answering=answering,
+        insight=insight,
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
             *DeskOfBuyers(desk, on.clock).routes(),
             *answering.routes,
+            *insight.routes,
         ],
         foundation=on,
         commerce=commerce,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from octshop_rt.core.auth.model import Audience
-from tests.http import knocks_answers, knocks_desk
+from tests.http import knocks_answers, knocks_desk, knocks_insight
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.world import PASSWORD, World, photo
 
@@ -295,4 +295,5 @@ KNOCKS: dict[str, dict[str, Make]] = {
         },
     ),
     **knocks_answers.KNOCKS,
+    **knocks_insight.KNOCKS,
 }

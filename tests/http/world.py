@@ -198,6 +198,29 @@ class World:
         )  # fmt: skip
         await guard_store.add_flag(self.db, flag)
         self.ids[f"flag_{buyer[-1]}"] = flag.id
+    async def ended_case(self, buyer: str, shop: str, owner: str) -> tuple[str, str]:
+        """A case that its shop's owner has served to the end, and its conversation."""
+        desk = self.app.care.desk
+        who = Buyer(session_id="", person_id=self.people[buyer], device_id="world")
+        case = await desk.arrive(who, shop, None)
+        await desk.ask_person(case.id, "asked", who.person_id)
+        place = f"/shop/{shop}/desk/cases/{case.id}"
+        await self.must(owner, "POST", f"{place}/accept", {"request_id": self.request_id()})
+        await self.must(owner, "POST", f"{place}/end", {"request_id": self.request_id(), "resolved": True})
+        return case.id, case.c
+
+    async def insight(self) -> None:
+        """An ended case, a label and a quality check of our shop, and those of another's."""
+        for buyer, shop, owner in (("buyer_a", "S1", "owner"), ("buyer_b", "S3", "owner_m2")):
+            which = buyer[-1]
+            self.ids[f"ended_{which}"], self.ids[f"talk_{which}"] = await self.ended_case(buyer, shop, owner)
+            body = {"request_id": self.request_id(), "use": "case", "name": "退款", "colour": "red"}
+            self.ids[f"label_{which}"] = (await self.must(owner, "POST", f"/shop/{shop}/desk/labels", body))["id"]
+            quality, now = f"/shop/{shop}/desk/quality", self.app.foundation.clock.now()
+            await self.must(owner, "PUT", f"{quality}/sheet", {"items": [{"name": "一切", "points": 100}]})
+            span = {"since": now - 3_600_000, "until": now + 1_000, "size": 1}
+            drawn = await self.must(owner, "POST", f"{quality}/samples", {"request_id": self.request_id(), **span})
+            self.ids[f"check_{which}"] = drawn["items"][0]["id"]
 
     async def left_message(self, buyer: str, case_id: str) -> str:
         """A message left with a case."""
@@ -242,6 +265,7 @@ class World:
             order_id = await self.order(buyer, sku)
             self.ids[f"order_{buyer[-1]}"] = order_id
             self.ids[f"payment_{buyer[-1]}"] = (await self.payment(buyer, order_id))["payment_id"]
+        await self.insight()
         for buyer, shop in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"case_{buyer[-1]}"] = case_id = await self.case(buyer, shop)
             self.ids[f"message_{buyer[-1]}"] = await self.left_message(buyer, case_id)

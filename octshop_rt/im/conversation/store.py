@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from octshop_rt.core.clock import Millis, TestClock
 from octshop_rt.core.ids import Ids
@@ -143,6 +144,37 @@ async def page(db: Database, c: str, first: int, last: int, limit: int, *, newes
         db, {"c": c, "s": {"$gte": first, "$lte": last}}, sort=[("s", -1 if newest else 1)], limit=limit
     )
     return rows[::-1] if newest else rows
+
+
+async def by_ids(db: Database, entry_ids: Sequence[str]) -> list[Entry]:
+    return await ENTRIES.many(db, {"_id": {"$in": list(entry_ids)}})
+
+
+async def after(db: Database, entry_id: str, limit: int) -> list[Entry]:
+    """Of all conversations, in the order of their ids."""
+    return await ENTRIES.many(db, {"_id": {"$gt": entry_id}}, sort=[("_id", 1)], limit=limit)
+
+
+async def unwiped(db: Database, c: str, before: Millis, limit: int) -> list[Entry]:
+    """Entries from before that moment that still say something, oldest first."""
+    query = {"c": c, "ts": {"$lt": before}, "k": {"$ne": "void"}}
+    return await ENTRIES.many(db, query, sort=[("s", 1)], limit=limit)
+
+
+async def wipe(db: Database, c: str, numbers: Sequence[int]) -> int:
+    """Make entries void; see Wiper."""
+    empty: dict[str, Any] = {
+        "k": "void",
+        "b": {},
+        "h": "",
+        "fr": "system",
+        "re": None,
+        "vis": None,
+        "ed": None,
+        "rc": None,
+    }
+    query = {"c": c, "s": {"$in": list(numbers)}, "k": {"$ne": "void"}}
+    return await ENTRIES.update_many(db, query, {"$set": empty})
 
 
 async def said_after(db: Database, c: str, s: int, roles: Sequence[Role], limit: int) -> int:

@@ -21,6 +21,8 @@ CASES = Collection(
         index("c", "-_id"),
         index("shop_id", "state", "-priority", "queued_at"),
         index("shop_id", "-_id"),
+        index("shop_id", "ended_at"),
+        index("waiting_since", partial={"open": True}),
         index("state", "shop_id"),
         index("agent_id", "state"),
         index("state", "waiting_since"),

@@ -1,0 +1,202 @@
+"""Figures of service, as answers and as files; evidence: exports, holds, retention, and the audit of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from octshop_rt.core.auth.model import Right, ShopStaff, at_shop
+from octshop_rt.core.clock import MINUTE, Millis
+from octshop_rt.core.errors import NotFound
+from octshop_rt.core.http.routes import Call, Limit, Raw, Route
+from octshop_rt.core.ids import Id
+from octshop_rt.im.insight import sheets
+from octshop_rt.im.insight.disputes import Disputes
+from octshop_rt.im.insight.figures import Cut, Figures
+from octshop_rt.im.insight.model import BadSpan, Hold, OnHold, Shown, Trace
+from octshop_rt.im.insight.reports import Live, Report, Reports
+
+REPORTS = Limit(name="chat-report", burst=30, per_ms=MINUTE)
+EXPORTS = Limit(name="chat-export", burst=10, per_ms=MINUTE)
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class ReportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[since, until), at most 93 days, cut by agent, group, hour of day or day."""
+
+    since: Millis
+    until: Millis
+    by: Cut = "day"
+
+
+class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As ReportQuery, and in which form."""
+
+    since: Millis
+    until: Millis
+    by: Cut = "day"
+    form: Literal["csv", "xlsx"] = "xlsx"
+
+
+class SpanQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[since, until), at most 93 days."""
+
+    since: Millis
+    until: Millis
+
+
+class ExportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """JSON lines with a hash chain, or the same for reading."""
+
+    form: Shown = "jsonl"
+
+
+class HoldWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
+class KeepWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days to keep what was said; 0: for ever, else 30 at least."""
+
+    days: Literal[0] | Annotated[int, Meta(ge=30, le=3_650)]
+
+
+class KeepView(Struct, frozen=True, kw_only=True):
+    """`wiped_until`: nothing said before this moment is left (but what is held)."""
+
+    days: int
+    by: str
+    at: Millis
+    wiped_until: Millis
+
+
+class HoldsView(Struct, frozen=True, kw_only=True):
+    """Newest first, lifted ones too."""
+
+    items: list[Hold]
+
+
+class TracesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`cursor` is the `next` of the last page."""
+
+    cursor: Id | None = None
+
+
+class Traces(Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    items: list[Trace]
+    next: str | None
+
+
+class InsightApi:
+    """Below /shop/{shop_id}/desk: for supervisors; agents see their own figures."""
+
+    def __init__(self, reports: Reports, disputes: Disputes) -> None:
+        self._reports = reports
+        self._disputes = disputes
+
+    def routes(self) -> list[Route]:
+        """The table."""
+        desk = "/shop/{shop_id}/desk"
+        talk = f"{desk}/conversations/{{conversation_id}}"
+        answers, manages = at_shop(Right.CHAT), at_shop(Right.MANAGE)
+        return [
+            Route(
+                "GET", f"{desk}/figures/now", self._live, permission=manages, answer=Live,
+                summary="The board's figures: now, today, by agent and hour", limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{desk}/figures/mine", self._mine, permission=answers, query=SpanQuery, answer=Figures,
+                errors=(BadSpan,), summary="One's own figures", limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{desk}/reports", self._report, permission=manages, query=ReportQuery, answer=Report,
+                errors=(BadSpan,), summary="Figures of a span of time, cut in parts", limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{desk}/reports/file", self._file, permission=manages, query=FileQuery, answer=Raw,
+                errors=(BadSpan,), summary="The same as a file", limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{talk}/export", self._export, permission=manages, query=ExportQuery, answer=Raw,
+                errors=(NotFound,), summary="A conversation as evidence, with a hash chain; audited", limit=EXPORTS,
+            ),
+            Route(
+                "PUT", f"{talk}/hold", self._hold, permission=manages, body=HoldWish, answer=Hold,
+                errors=(NotFound, OnHold), summary="A conversation is in dispute: wipe nothing of it",
+            ),
+            Route(
+                "DELETE", f"{talk}/hold", self._release, permission=manages, errors=(NotFound,),
+                summary="The dispute is over",
+            ),
+            Route("GET", f"{desk}/holds", self._holds, permission=manages, answer=HoldsView, summary="Disputes"),
+            Route(
+                "GET", f"{desk}/retention", self._keeping, permission=manages, answer=KeepView,
+                summary="How long the shop keeps what was said",
+            ),
+            Route(
+                "PUT", f"{desk}/retention", self._keep, permission=manages, body=KeepWish, answer=KeepView,
+                summary="Keep for so many days; the next night wipes what is older",
+            ),
+            Route(
+                "GET", f"{desk}/traces", self._traces, permission=manages, query=TracesQuery, answer=Traces,
+                summary="Who exported, held, released or wiped what",
+            ),
+        ]  # fmt: skip
+
+    async def _live(self, call: Call[ShopStaff]) -> Live:
+        return await self._reports.live(call.who)
+
+    async def _mine(self, call: Call[ShopStaff]) -> Figures:
+        asked: SpanQuery = call.query
+        return await self._reports.mine(call.who, asked.since, asked.until)
+
+    async def _report(self, call: Call[ShopStaff]) -> Report:
+        asked: ReportQuery = call.query
+        return await self._reports.report(call.who, asked.since, asked.until, asked.by)
+
+    async def _file(self, call: Call[ShopStaff]) -> Raw:
+        asked: FileQuery = call.query
+        report = await self._reports.report(call.who, asked.since, asked.until, asked.by)
+        write = sheets.as_csv if asked.form == "csv" else sheets.as_xlsx
+        body = await asyncio.to_thread(write, report, call.lang)
+        kind = "text/csv" if asked.form == "csv" else _XLSX
+        return _download(body, kind, f"service-{asked.by}.{asked.form}")
+
+    async def _export(self, call: Call[ShopStaff]) -> Raw:
+        asked: ExportQuery = call.query
+        paper = await self._disputes.export(call.who, call.path["conversation_id"], asked.form)
+        return _download(paper.body, paper.content_type, paper.name, **{"X-Chain": paper.hash})
+
+    async def _hold(self, call: Call[ShopStaff], body: HoldWish) -> Hold:
+        return await self._disputes.hold(call.who, call.path["conversation_id"], body.reason)
+
+    async def _release(self, call: Call[ShopStaff]) -> None:
+        await self._disputes.release(call.who, call.path["conversation_id"])
+
+    async def _holds(self, call: Call[ShopStaff]) -> HoldsView:
+        return HoldsView(items=await self._disputes.holds(call.who))
+
+    async def _keeping(self, call: Call[ShopStaff]) -> KeepView:
+        row = await self._disputes.keeping(call.who)
+        return KeepView(days=row.days, by=row.by, at=row.at, wiped_until=row.wiped_until)
+
+    async def _keep(self, call: Call[ShopStaff], body: KeepWish) -> KeepView:
+        row = await self._disputes.keep(call.who, body.days)
+        return KeepView(days=row.days, by=row.by, at=row.at, wiped_until=row.wiped_until)
+
+    async def _traces(self, call: Call[ShopStaff]) -> Traces:
+        asked: TracesQuery = call.query
+        rows, following = await self._disputes.traces(call.who, asked.cursor)
+        return Traces(items=rows, next=following)
+
+
+def _download(body: bytes, kind: str, name: str, **headers: str) -> Raw:
+    """A file to be kept, never shown from our own address."""
+    saved = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", **headers}
+    return Raw(body=body, content_type=kind, headers=saved)

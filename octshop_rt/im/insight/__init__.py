@@ -1,0 +1,1 @@
+"""Insight: what was said, found again; what was served, measured: search, ratings, labels, quality, figures."""
