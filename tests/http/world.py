@@ -198,6 +198,7 @@ class World:
         )  # fmt: skip
         await guard_store.add_flag(self.db, flag)
         self.ids[f"flag_{buyer[-1]}"] = flag.id
+
     async def ended_case(self, buyer: str, shop: str, owner: str) -> tuple[str, str]:
         """A case that its shop's owner has served to the end, and its conversation."""
         desk = self.app.care.desk
