@@ -31,11 +31,11 @@ async def test_a_buyer_and_a_shop_chat_over_two_nodes(two_nodes: House) -> None:
         c = await asking.open(two_nodes.shop_id)
         assert (await asking.say(c, "在吗？"))["s"] == 1
         assert await answering.sees(c, 1) == ["在吗？"]
-        assert (await answering.say(c, "在的，您说"))["s"] == 2
-        await asking.until(lambda: 2 in asking.log.get(c, {}))
+        reply = (await answering.say(c, "在的，您说"))["s"]  # the desk and the bot speak too
+        await asking.until(lambda: reply in asking.log.get(c, {}))
 
         (seen,) = await answering.sync()
-        assert (seen["head"], seen["peer"]["name"]) == (2, "用户0001")
+        assert (seen["head"] >= reply, seen["peer"]["name"]) == (True, "用户0001")
         assert await outside.sync() == []  # a clerk does not answer chats
         assert (await outside.say(c, "?"))["t"] == ERR
 

@@ -216,7 +216,7 @@ class Bot:
             await self._done(row, msgspec.structs.replace(none, by="assistant"))
             return
         before = shop.settings.unknown_to_person - 1
-        last = await store.last_given(self._db, row.c, row.id, before) if before else []
+        last = await store.last_given(self._db, row.c, row.s, before) if before else []
         if len(last) == before and all(one.by == "none" and one.case_id == row.case_id for one in last):
             await self._say(row, phrases.PASSED_ON[lang])
             await self._cases.ask_person(row.case_id, unanswered=True)

@@ -34,7 +34,7 @@ GIVEN = Collection(
     "im",
     "answers_given",
     Given,
-    indexes=[index("c", "m", unique=True), index("c", "-_id"), index("until", partial={"until": {"$gt": 0}})],
+    indexes=[index("c", "m", unique=True), index("c", "-s"), index("until", partial={"until": {"$gt": 0}})],
     shard_key=("c",),
 )
 MOST_LESSONS = 5_000
@@ -220,9 +220,9 @@ async def given(at: Database | Transaction, answer_id: str, buyer_id: str) -> Gi
     return await GIVEN.one(at, {"_id": answer_id, "buyer_id": buyer_id})
 
 
-async def last_given(db: Database, c: str, below: str, limit: int) -> list[Given]:
-    """What was answered before `below`, newest first."""
-    return await GIVEN.many(db, {"c": c, "_id": {"$lt": below}}, sort=[("_id", -1)], limit=limit)
+async def last_given(db: Database, c: str, below: int, limit: int) -> list[Given]:
+    """What was answered to the buyer's words before entry `below`, newest first."""
+    return await GIVEN.many(db, {"c": c, "s": {"$gt": 0, "$lt": below}}, sort=[("s", -1)], limit=limit)
 
 
 async def finish(db: Database, row: Given) -> None:

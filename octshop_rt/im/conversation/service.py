@@ -148,9 +148,9 @@ class Conversations:
         body = rules.content(frame.k, frame.b)
         if frame.re is not None or frame.k in rules.PROVED:
             body = await self._contents.proved(who, conversation, frame, body)
-        said = body
+        wish = body
         if self._guard is not None and frame.k != "note":
-            body = await vetted(self._db, self._guard, conversation, who.person_id, mine, frame, said)
+            body = await vetted(self._db, self._guard, conversation, who.person_id, mine, frame, wish)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
         if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
@@ -170,7 +170,7 @@ class Conversations:
                 h=rules.fingerprint(frame.k, body, frame.re),
                 re=frame.re,
                 vis=rules.visibility(frame.k),
-                origin=origin if body is said else "",  # with stars in it, the sender must see it as it was stored
+                origin=origin if body is wish else "",  # with stars in it, the sender must see it as it was stored
             )
         )
 
