@@ -153,7 +153,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         node=on.node,
         metrics=on.metrics,
         media=media,
-        cards=ShopCards(commerce.catalog, commerce.orders),
+        cards=ShopCards(commerce.catalog, commerce.orders, commerce.gate.members),
         guard=guard,
     )
     service = raise_care(on, commerce, im, guard)

@@ -12,6 +12,7 @@ from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, Right, Staff
 from octshop_rt.core.errors import NotFound
 from octshop_rt.im.conversation.model import Conversation, Party, ShopFacts
+from octshop_rt.im.desk.model import PLATFORM_SHOP
 from octshop_rt.im.desk.watching import DeskWatching
 from octshop_rt.im.wire.fields import Body, CardKind
 from octshop_rt.verify.codes import Codes
@@ -46,27 +47,38 @@ class ChatDirectory:
 
 
 class ShopCards:
-    """What cards of a conversation may show: goods of its shop, orders of its two sides."""
+    """What cards of a conversation may show: goods of its shop, orders of its two sides; with the platform's own
+    service, goods and orders of any shop.
+    """
 
-    def __init__(self, catalog: CatalogService, orders: OrderService) -> None:
+    def __init__(self, catalog: CatalogService, orders: OrderService, members: Members) -> None:
         self._catalog = catalog
         self._orders = orders
+        self._members = members
 
     async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
         """A snapshot as it is now. Both sides may show both kinds; opening a card asks its own route again."""
         if kind == "product":
             return await self._product(conversation, thing_id)
         if kind == "order":
-            order = await self._orders.between(conversation.buyer_id, conversation.shop_id, thing_id)
-            return None if order is None else _order_card(order)
+            return await self._order(conversation, thing_id)
         return None
+
+    async def _order(self, conversation: Conversation, order_id: str) -> Body | None:
+        """Guests have no orders: a conversation begun as one shows those of the member he has become."""
+        buyer_id = conversation.buyer_id
+        buyer_id = (await self._members.behind([buyer_id])).get(buyer_id, buyer_id)
+        order = await self._orders.bought(buyer_id, order_id)
+        if order is None or conversation.shop_id not in {order.shop_id, PLATFORM_SHOP}:
+            return None
+        return _order_card(order)
 
     async def _product(self, conversation: Conversation, product_id: str) -> Body | None:
         try:
             product, _ = await self._catalog.product(product_id)
         except NotFound:
             return None
-        if product.shop_id != conversation.shop_id:
+        if conversation.shop_id not in {product.shop_id, PLATFORM_SHOP}:
             return None
         return Body(
             id=product.id,

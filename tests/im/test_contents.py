@@ -139,6 +139,18 @@ async def test_only_ones_own_and_only_for_a_while(node: Node, clock: Movable):  
     await close(buyer, agent, colleague, stranger)
 
 
+async def test_who_has_signed_in_takes_back_what_he_said_as_a_guest(node: Node, town: Town):  # req I6, I9
+    guest = await enter(node, "guest-1")
+    c = await guest.open("S1")
+    await guest.say(c, "before")
+    await guest.close()
+    town.same.append(("buyer-1", "guest-1"))
+    buyer, stranger = await enter(node, "buyer-1"), await enter(node, "buyer-2")
+    assert (await recall(stranger, c, 1))["code"] == "im.no_conversation"
+    assert (await edit(buyer, c, 1, "after"))["t"] == (await recall(buyer, c, 1))["t"] == 27
+    await close(buyer, stranger)
+
+
 async def test_edits_from_two_devices_end_in_one_text_and_each_is_told(node: Node, db: Database):  # req I6
     one, two = await enter(node, "buyer-1"), await enter(node, "buyer-1")
     c = await one.open("S1")

@@ -32,6 +32,7 @@ from tests.im.kit import Client, Node, Town, client_id, enter, running
 from tests.media.recordings import jpeg, mp4, ogg
 
 BUYER = Owner(person_id="buyer-1", side="buyer")
+GUEST = Owner(person_id="guest-9", side="buyer", guest=True)
 OTHER = Owner(person_id="buyer-2", side="buyer")
 AGENT = Owner(person_id="agent-1", side="staff", shop_id="S1")
 ELSEWHERE = Owner(person_id="agent-9", side="staff", shop_id="S2")
@@ -171,6 +172,22 @@ async def test_a_file_sent_twice_outlives_one_recall_but_not_where_it_was_recall
     await asyncio.gather(agent.close(), *(buyer.close() for buyer in buyers))
 
 
+async def test_a_guests_files_are_those_of_the_member_he_becomes(node: Node):  # req I6, I9
+    guest = Owner(person_id="guest-1", side="buyer", guest=True)
+    visitor = await enter(node, "guest-1")
+    c = await visitor.open("S1")
+    sent, unsent = await keep(node, guest), await keep(node, guest)
+    await send(visitor, c, "file", sent)
+    await visitor.close()
+    member = Owner(person_id="buyer-1", side="buyer", was=("guest-1",))
+    assert [await sees(node, member, one) for one in (sent, unsent)] == [True, True]
+    assert [await sees(node, OTHER, one) for one in (sent, unsent)] == [False, False]
+    node.town.same.append(("buyer-1", "guest-1"))
+    buyer = await enter(node, "buyer-1")
+    assert (await send(buyer, c, "file", unsent))["t"] == 4
+    await buyer.close()
+
+
 async def test_what_nobody_sent_within_a_day_is_thrown_away(node: Node, db: Database, clock: Movable):  # req I6
     unsent, never_said, sent = [await keep(node, BUYER) for _ in range(3)]
     buyer = await enter(node, "buyer-1")
@@ -211,7 +228,7 @@ async def test_the_same_request_is_the_same_file(node: Node, db: Database):  # r
 
 async def test_quotas_of_a_person_and_of_a_shop(db: Database, clock: Movable):  # req I6
     ids = city.Ids(clock)
-    quotas = Quotas(person_files=3, person_bytes=100, shop_bytes=60, at_once=1)
+    quotas = Quotas(guest_files=2, person_files=3, person_bytes=100, shop_bytes=60, at_once=1)
     media = Media(db, clock, ids, Outbox(clock, ids), GridFs(db, clock), quotas=quotas)
 
     async def kept(who: Owner, data: bytes) -> str:
@@ -228,6 +245,10 @@ async def test_quotas_of_a_person_and_of_a_shop(db: Database, clock: Movable):  
         await kept(OTHER, b"x")
     running.cancel()
     await asyncio.wait({running})
+    for _ in range(2):
+        await kept(GUEST, b"x")
+    with pytest.raises(OverQuota):
+        await kept(GUEST, b"x")
     await kept(BUYER, b"x" * 60)
     with pytest.raises(OverQuota):
         await kept(BUYER, b"x" * 50)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from octshop_rt.core.auth.model import BUYER, Buyer, Permission, Right, ShopStaff, at_shop
+from octshop_rt.core.auth.model import VISITOR, Buyer, Permission, Right, ShopStaff, at_shop
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.http.streams import Flow, Stream
 from octshop_rt.core.ids import RequestId
@@ -57,7 +57,7 @@ class Files:
         """Below /buyer/files and /shop/{shop_id}/files."""
         upload = Limit(name="files.upload", burst=30, per_ms=60_000)
         doors = (
-            ("/buyer/files", BUYER, self.upload, self.download, self.thumbnail),
+            ("/buyer/files", VISITOR, self.upload, self.download, self.thumbnail),
             ("/shop/{shop_id}/files", at_shop(Right.CHAT), self.shop_upload, self.shop_download, self.shop_thumbnail),
         )
         routes: list[Route] = []
@@ -133,7 +133,7 @@ def _headers(name: str, *, shown: bool) -> dict[str, str]:
 
 
 def _buyer(call: Call[Buyer]) -> Owner:
-    return Owner(person_id=call.who.person_id, side="buyer")
+    return Owner(person_id=call.who.person_id, side="buyer", guest=call.who.guest, was=call.who.was)
 
 
 def _staff(call: Call[ShopStaff]) -> Owner:

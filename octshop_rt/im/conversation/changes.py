@@ -43,11 +43,11 @@ class Changes:
         if entry is None:
             raise NotYourEntry
         if entry.rc is None:
-            rules.may_recall(entry, who.person_id, mine, self._clock.now())
+            rules.may_recall(entry, who, mine, self._clock.now())
             await self._promise(c, s)
             entry = await store.empty(self._db, c, s, self._clock.now()) or await store.entry(self._db, c, s)
             assert entry is not None, "entries are never deleted"
-        elif (entry.f, entry.fr) != (who.person_id, mine):
+        elif not rules.said_by(entry, who, mine):
             raise NotYourEntry
         await self._follow(entry)
 
@@ -64,7 +64,7 @@ class Changes:
             if entry is None:
                 raise NotYourEntry
             now = self._clock.now()
-            rules.may_edit(entry, who.person_id, mine, now)
+            rules.may_edit(entry, who, mine, now)
             if entry.vis is None:
                 text = await self._conversations.worded(conversation, who, mine, text)
             if entry.b.text == text:

@@ -58,12 +58,10 @@ class Contents:
         assert body.file is not None
         if self.media is None:
             raise NoFile
-        buyer = isinstance(who, Buyer)
-        owner = Owner(
-            person_id=who.person_id,
-            side="buyer" if buyer else "staff",
-            shop_id=None if buyer else conversation.shop_id,
-        )
+        if isinstance(who, Buyer):
+            owner = Owner(person_id=who.person_id, side="buyer", guest=who.guest, was=who.was)
+        else:
+            owner = Owner(person_id=who.person_id, side="staff", shop_id=conversation.shop_id)
         place = Place(
             c=conversation.id,
             f=who.person_id,

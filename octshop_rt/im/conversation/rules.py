@@ -125,17 +125,22 @@ def quotable(quoted: Entry | None, kind: EntryKind) -> bool:
     return quoted.vis is None or visibility(kind) == quoted.vis
 
 
-def may_recall(entry: Entry, who: str, mine: Side, now: int) -> None:
+def said_by(entry: Entry, who: Party, mine: Side) -> bool:
+    """Whether `who` said it, on that side; a buyer also as the guest he was."""
+    return entry.fr == mine and entry.f in (who.ids if isinstance(who, Buyer) else (who.person_id,))
+
+
+def may_recall(entry: Entry, who: Party, mine: Side, now: int) -> None:
     """NotYourEntry unless `who` said it on that side; TooLateToRecall."""
-    if (entry.f, entry.fr) != (who, mine) or entry.k in {"event", "void"}:
+    if not said_by(entry, who, mine) or entry.k in {"event", "void"}:
         raise NotYourEntry
     if now - entry.ts > RECALL_MS[mine]:
         raise TooLateToRecall(minutes=RECALL_MS[mine] // MINUTE)
 
 
-def may_edit(entry: Entry, who: str, mine: Side, now: int) -> None:
+def may_edit(entry: Entry, who: Party, mine: Side, now: int) -> None:
     """NotYourEntry unless `who` said it on that side; NotEditable what is no text or was recalled; TooLateToEdit."""
-    if (entry.f, entry.fr) != (who, mine):
+    if not said_by(entry, who, mine):
         raise NotYourEntry
     if entry.k not in {"text", "note"} or entry.rc is not None:
         raise NotEditable

@@ -37,20 +37,31 @@ MOST_BYTES = max(one.bytes for one in ALLOWED.values())
 
 
 class Quotas(Struct, frozen=True, kw_only=True):
-    """How much may be kept: of a person in 24 hours, of a shop in all, and how many uploads of one run at once."""
+    """How much may be kept: of a person or a guest in 24 hours, of a shop in all, and how many uploads of one run at
+    once.
+    """
 
     person_files: int = 200
     person_bytes: int = 500 * MIB
+    guest_files: int = 20
+    guest_bytes: int = 60 * MIB
     shop_bytes: int = 20_480 * MIB
     at_once: int = 3
 
 
 class Owner(Struct, frozen=True, kw_only=True):
-    """Who uploads: a buyer, or a person at a shop."""
+    """Who uploads: a buyer (or guest), or a person at a shop. `was`: the guests a buyer was before signing in."""
 
     person_id: str
     side: Side
     shop_id: str | None = None
+    guest: bool = False
+    was: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id under which this person has uploaded or spoken."""
+        return (self.person_id, *self.was)
 
 
 class Facts(Struct, frozen=True, kw_only=True):

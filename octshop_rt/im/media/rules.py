@@ -65,7 +65,7 @@ def check(kind: MediaKind, facts: Facts) -> None:
 
 def owns(file: File, owner: Owner) -> bool:
     """Whether this is the person who uploaded it, on the same side."""
-    return (file.owner_id, file.side) == (owner.person_id, owner.side)
+    return file.owner_id in owner.ids and file.side == owner.side
 
 
 def body(file: File) -> Body:

@@ -131,7 +131,11 @@ class Media:
 
     async def _check_person(self, owner: Owner, size: int) -> None:
         count, taken = await store.uploaded_since(self._db, owner.person_id, self._clock.now() - DAY)
-        if count >= self._quotas.person_files or taken + size > self._quotas.person_bytes:
+        quotas = self._quotas
+        files, most = (
+            (quotas.guest_files, quotas.guest_bytes) if owner.guest else (quotas.person_files, quotas.person_bytes)
+        )
+        if count >= files or taken + size > most:
             raise OverQuota
 
     async def _check_shop(self, shop_id: str, size: int) -> None:
@@ -148,10 +152,8 @@ class Media:
         return file
 
     async def _may_see(self, who: Owner, file: File) -> bool:
-        shown_as = who.person_id if who.side == "buyer" else who.shop_id
-        return rules.owns(file, who) or (
-            shown_as is not None and await store.shown_to(self._db, file.id, who.side, shown_as)
-        )
+        whose = who.ids if who.side == "buyer" else (who.shop_id or "",)
+        return rules.owns(file, who) or await store.shown_to(self._db, file.id, who.side, whose)
 
     def reader(self, file: File) -> Read:
         """Reads the file's bytes first…last."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from octshop_rt.core.clock import Millis, TestClock
 from octshop_rt.core.ids import Ids
@@ -118,9 +118,10 @@ async def is_held(db: Database, file_id: str) -> bool:
     return await HOLDS.one(db, {"file_id": file_id}) is not None
 
 
-async def shown_to(db: Database, file_id: str, side: Side, who: str) -> bool:
-    """Whether an entry of a conversation of that buyer, or of that shop, shows the file."""
-    return await HOLDS.one(db, {"file_id": file_id, "buyer_id" if side == "buyer" else "shop_id": who}) is not None
+async def shown_to(db: Database, file_id: str, side: Side, whose: Sequence[str]) -> bool:
+    """Whether an entry of a conversation of that buyer (under any of his ids), or of that shop, shows the file."""
+    field = "buyer_id" if side == "buyer" else "shop_id"
+    return await HOLDS.one(db, {"file_id": file_id, field: {"$in": list(whose)}}) is not None
 
 
 async def holds_of(db: Database, file_id: str) -> AsyncIterator[Hold]:
