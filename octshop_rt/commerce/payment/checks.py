@@ -59,10 +59,13 @@ async def asked_fen(db: Database, payment_id: str, subject: str) -> Fen | None:
 
 async def goes_back(db: Database, payment_id: str, subject: str, amount_fen: Fen) -> bool:
     """Whether so much of a part was given back, or an event on its way will do so."""
-    if await outbox.under_way(db, "RefundDue", "payment_id", payment_id):
-        return True  # asked first: an event that ends meanwhile has left its refund
-    refunds = await store.refunds_of(db, payment_id)
-    return sum(one.amount_fen for one in refunds if one.subject == subject) >= amount_fen
+
+    async def went_back() -> bool:
+        refunds = await store.refunds_of(db, payment_id)
+        return sum(one.amount_fen for one in refunds if one.subject == subject) >= amount_fen
+
+    # An event that ends between two looks has left its refund.
+    return await went_back() or await outbox.under_way(db, "RefundDue", "payment_id", payment_id) or await went_back()
 
 
 async def refunds_within_payment(db: Database) -> AsyncIterator[Finding]:
