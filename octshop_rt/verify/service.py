@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 from weakref import WeakValueDictionary
 
+import structlog
 from msgspec import Struct
 
 from octshop_rt.core.auth.model import ShopStaff
@@ -33,6 +34,8 @@ from octshop_rt.verify.model import (
     Voucher,
     VoucherRefusal,
 )
+
+log = structlog.get_logger(__name__)
 
 # Whether a branch belongs to a shop: (shop_id, branch_id). Shops live in another wing, so app hands this in.
 KnowsBranch = Callable[[str, str], Awaitable[bool]]
@@ -159,6 +162,11 @@ class Redeemer:
         if done is None:
             raise await self._lost(clerk, wish, found, branch_id)
         row, after = done
+        # After a restore the log is all that still knows what the backup is too old for (docs/operations).
+        log.info(
+            "voucher used",
+            voucher=row.voucher_id, shop=row.shop_id, order=row.order_id, uses=row.uses, redemption=row.id,
+        )  # fmt: skip
         await notify(
             self._bus,
             Notice(topic="voucher", id=after.id, rev=after.rev, d={"uses_left": after.uses_left, "state": after.state}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from octshop_rt.commerce.api.channel import ChannelApi, notice_path
 from octshop_rt.commerce.payment.settle import Accounts
+from octshop_rt.core.http import wire
 from octshop_rt.core.http.edge import Edge
 from octshop_rt.core.http.load import Load
 from octshop_rt.core.http.origin import ClientAddress, Origins
@@ -213,11 +215,15 @@ class House:
         self.app = web.Application()
         self.app.router.add_get("/", self.page)
         self.app.router.add_get("/gate", self.wait)
+        self.app.router.add_get("/big", self.big)
         self.app.router.add_get("/socket", self.socket)
         self.port = 0
 
     async def page(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(text="here")
+
+    async def big(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(32 << 20))
 
     async def wait(self, _request: web.Request) -> web.StreamResponse:
         self.inside += 1
@@ -301,6 +307,20 @@ async def test_a_silent_flood_leaves_room_for_all_the_others() -> None:
             await dial(b"")
         for _ in range(5):
             assert await (await dial(GET)).status() == 200
+
+
+async def test_an_answer_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "STALLED_MS", 1_000)
+    async with standing(most_each=1) as house:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as deaf:
+            deaf.setblocking(False)
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(deaf, ("127.0.0.1", house.port))
+            await loop.sock_sendall(deaf, b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+            async with lines(house.port) as dial, asyncio.timeout(60):
+                while await (await dial(GET)).status() != 200:  # its place is free again
+                    await asyncio.sleep(0.1)
 
 
 async def test_a_long_answer_is_no_work_any_more(clock: Any) -> None:

@@ -61,6 +61,18 @@ async def test_one_use_once_under_64_parallel_clerks_on_two_nodes(house: House):
     assert await house.findings() == []
 
 
+async def test_each_use_is_one_line_in_the_log_for_the_day_after_a_restore(
+    house: House, capsys: pytest.CaptureFixture[str]
+):
+    voucher = await house.sell(uses_each=2)
+    done = await house.redeem(voucher.typed_code)
+    assert await house.redeem(voucher.typed_code, request_id=done.request_id) == done  # an answer given again is none
+    told = [line for line in capsys.readouterr().out.splitlines() if "voucher used" in line]
+    assert len(told) == 1
+    for fact in (voucher.id, voucher.shop_id, voucher.order_id, done.id, "uses=1"):
+        assert fact in told[0]
+
+
 async def test_five_uses_under_40_parallel_clerks_are_five(house: House):
     voucher = await house.sell(uses_each=5)
     typed = voucher.typed_code
