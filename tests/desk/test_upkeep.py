@@ -12,7 +12,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.checks import CHECKS
-from octshop_rt.im.desk.model import Case, Slot, Step
+from octshop_rt.im.desk.model import Case, Step
 from octshop_rt.im.desk.settings import DeskPatch, Holiday
 from tests.desk.kit import SHOP, Node, at, buyer, node, staff
 
@@ -250,7 +250,7 @@ async def test_an_agent_row_heals_whatever_the_order_of_giving_back(db: Database
     async with node(db, clock, works=False) as one:
         agent = await one.sits("U1", cap=2)
         for case_id in ("Z1", "Z2", "Z3"):
-            await store.take_slot(db, agent.id, Slot(case_id, clock.now()), seen_after=clock.now() - rules.HERE_MS)
+            await store.take_slots(db, agent.id, [case_id], clock.now(), seen_after=clock.now() - rules.HERE_MS)
         row = await one.desk.office.agent(SHOP, agent.id)
         assert (row.load, [slot.case_id for slot in row.slots]) == (2, ["Z1", "Z2"])
         for case_id in ("Z1", "Z1", "Z3", "Z2"):

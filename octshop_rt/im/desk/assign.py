@@ -1,23 +1,26 @@
 """The engine: brings those who wait to those who are free. Any number of nodes at once, no lock between them.
 
 Two conditional updates make an assignment: the first takes a place on the agent's row (there is room, the agent is
-online and there), the second takes the case (it still waits). Whoever loses the second gives the place back. A crash
+online and there), one update for all the cases that a pass brings to one agent; the second takes the case (it still
+waits), each for itself. Whoever loses the second gives the place back. A crash
 between the two leaves a place held for a case that is not served: upkeep finds and frees it (F91).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 
 import structlog
 
-from octshop_rt.core.clock import SECOND, Clock
+from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.cases import Cases
-from octshop_rt.im.desk.model import DESK, Slot, Step
+from octshop_rt.im.desk.model import DESK, Agent, Step
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.rules import Match
 from octshop_rt.im.desk.settings import DeskSettings
@@ -27,14 +30,17 @@ log = structlog.get_logger(__name__)
 
 NET_S = 0.5  # how often every node looks for somebody who waits although there is room: a lost wake costs this much
 _READ = 500  # of the queue at a time
-_AT_ONCE = 24  # assignments on their way at a time, a shop and node
+_AT_ONCE = 200  # assignments in one pass: as many places a crash could leave held
+_WRITES = 24  # on their way at a time, a shop and node
+_RUSH = 8  # so many in one pass are done by one node: two that work on the same head would do everything twice
+_RUSH_MS = 1_000
 
 
 class Assigner:
     """One loop per shop while there is something to do there, and a net behind all of them."""
 
     def __init__(
-        self, db: Database, clock: Clock, tasks: TaskRegistry, office: Office, cases: Cases, telling: Telling
+        self, db: Database, clock: Clock, tasks: TaskRegistry, office: Office, cases: Cases, telling: Telling, name: str
     ) -> None:
         self._db = db
         self._clock = clock
@@ -42,6 +48,8 @@ class Assigner:
         self._office = office
         self._cases = cases
         self._telling = telling
+        self._name = name
+        self._rushing: set[str] = set()
         self._filling: set[str] = set()
         self._again: set[str] = set()
         self._net: asyncio.Task[None] | None = None
@@ -72,37 +80,71 @@ class Assigner:
         if settings.strategy == "manual":
             return 0
         served = 0
-        while True:
-            now = self._clock.now()
-            agents = await store.online(self._db, shop_id, now - rules.HERE_MS)
-            room = sum(max(0, one.cap - one.load) for one in agents)
-            if not room:
-                return served
-            waiting = await store.queued(self._db, shop_id, min(_READ, room * 4 + 20))
-            matches = rules.plan(waiting, agents, settings, now)
-            if not matches:
-                return served
-            gate = asyncio.Semaphore(_AT_ONCE)
-            given = await asyncio.gather(*(self._give(match, settings, gate) for match in matches))
-            served += sum(given)
-            if not any(given):
-                return served  # others are at it: they or the net go on
+        try:
+            while given := await self._pass(shop_id, settings):
+                served += given
+        finally:
+            if shop_id in self._rushing:
+                self._rushing.discard(shop_id)
+                await store.end_rush(self._db, shop_id, self._name)
+        return served
 
-    async def _give(self, match: Match, settings: DeskSettings, gate: asyncio.Semaphore) -> bool:
-        async with gate:
-            try:
-                return await self._assign(match, settings)
-            except DomainError as fault:
-                # Nothing, or perhaps everything, was written; the net and upkeep look at the truth.
-                log.info("assignment interrupted", case=match.case.id, fault=str(fault))
-                return False
-
-    async def _assign(self, match: Match, settings: DeskSettings) -> bool:
+    async def _pass(self, shop_id: str, settings: DeskSettings) -> int:
+        """Once from the head of the queue; 0: nothing to do, or others do it, and the net comes back."""
         now = self._clock.now()
-        slot = Slot(match.case.id, now)
-        agent = await store.take_slot(self._db, match.agent.id, slot, seen_after=now - rules.HERE_MS)
-        if agent is None:
-            return False
+        agents = await store.online(self._db, shop_id, now - rules.HERE_MS)
+        room = sum(max(0, one.cap - one.load) for one in agents)
+        if not room:
+            return 0
+        waiting = await store.queued(self._db, shop_id, min(_READ, room * 4 + 20))
+        matches = rules.plan(waiting, agents, settings, now, most=_AT_ONCE)
+        if len(matches) >= _RUSH:
+            if not await store.take_rush(self._db, shop_id, self._name, now, now + _RUSH_MS):
+                return 0
+            self._rushing.add(shop_id)
+        return await self._assign(await self._take(matches, now), settings)
+
+    async def _take(self, matches: Sequence[Match], now: Millis) -> list[Match]:
+        """The first update, one for all that are to come to an agent; who gets a place, in the order of the queue."""
+        wanted: dict[str, list[str]] = {}
+        for match in matches:
+            wanted.setdefault(match.agent.id, []).append(match.case.id)
+
+        async def take(agent_id: str, case_ids: list[str]) -> list[tuple[str, Agent]]:
+            with contextlib.suppress(
+                DomainError
+            ):  # UnknownOutcome too: a place that was taken after all is freed later
+                after = now - rules.HERE_MS
+                taken = await store.take_slots(self._db, agent_id, case_ids, now, seen_after=after)
+                if taken is not None:
+                    return [(case_id, taken) for case_id in case_ids]
+                if len(case_ids) > 1:  # less room than was seen: one by one
+                    return [found for case_id in case_ids for found in await take(agent_id, [case_id])]
+            return []
+
+        found = await asyncio.gather(*(take(agent_id, case_ids) for agent_id, case_ids in wanted.items()))
+        at = dict(pair for pairs in found for pair in pairs)
+        for agent in {agent.id: agent for agent in at.values()}.values():
+            self._telling.agent(agent)
+        return [Match(match.case, at[match.case.id]) for match in matches if match.case.id in at]
+
+    async def _assign(self, matches: Sequence[Match], settings: DeskSettings) -> int:
+        """The second update, each case for itself, in the order of the queue."""
+        gate = asyncio.Semaphore(_WRITES)
+
+        async def seat(match: Match) -> bool:
+            async with gate:
+                try:
+                    return await self._seat(match, settings)
+                except DomainError as fault:
+                    # Nothing, or perhaps everything, was written; the net and upkeep look at the truth.
+                    log.info("assignment interrupted", case=match.case.id, fault=str(fault))
+                    return False
+
+        return sum(await asyncio.gather(*(seat(match) for match in matches)))
+
+    async def _seat(self, match: Match, settings: DeskSettings) -> bool:
+        now, agent = self._clock.now(), match.agent
         step = Step(
             at=now, by=DESK, was="queued", now="human", why="assigned", rev=0, agent_id=agent.id,
             person_id=agent.person_id, group_id=match.case.group_id, to=agent.name,
@@ -115,7 +157,6 @@ class Assigner:
             freed = await store.give_back(self._db, agent.id, match.case.id)
             self._telling.agent(freed or agent)
             return False
-        self._telling.agent(agent)
         await self._cases.settle(match.case, done)
         return True
 

@@ -8,7 +8,7 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import DomainError, UnknownOutcome
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.desk import rules, store
-from octshop_rt.im.desk.model import Agent, Case, CaseEnded, DeskChanged, DeskFull, NoSuchCase, Reason, Slot
+from octshop_rt.im.desk.model import Agent, Case, CaseEnded, DeskChanged, DeskFull, NoSuchCase, Reason
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.telling import Telling
 
@@ -94,7 +94,7 @@ class Cases:
         if decide(seen, agent) is seen:
             return seen
         now = self._clock.now()
-        taken = await store.take_slot(self._db, agent.id, Slot(case_id, now), seen_after=None)
+        taken = await store.take_slots(self._db, agent.id, [case_id], now, seen_after=None)
         if taken is None and not await self._holds(agent.id, case_id):
             raise DeskFull(name=agent.name, cap=agent.cap)
         try:

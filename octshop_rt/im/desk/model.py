@@ -201,6 +201,16 @@ class LeaveMessage(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Rush(Struct, frozen=True, kw_only=True):
+    """Which node empties a shop's long queue now. Only spares the others the work: what makes an assignment single is
+    the row of the case.
+    """
+
+    id: str
+    owner: str
+    until: Millis
+
+
 class Sweep(Struct, frozen=True, kw_only=True):
     """How far the log has been compared with the cases, and since when somebody has been at it."""
 

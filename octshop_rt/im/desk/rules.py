@@ -142,8 +142,10 @@ def plan(
     agents: Sequence[Agent],
     settings: DeskSettings,
     now: Millis,
+    *,
+    most: int = 200,
 ) -> list[Match]:
-    """Who is served by whom, from the head of the queue, as far as there is room.
+    """Who is served by whom, from the head of the queue, as far as there is room; at most `most`.
 
     `waiting` is in order; `agents` are online. A case nobody free may serve is passed over: it waits for its
     group and does not keep others from theirs.
@@ -153,7 +155,7 @@ def plan(
     free = {one.id: one for one in agents if one.load < one.cap}
     matches: list[Match] = []
     for case in waiting:
-        if not free:
+        if not free or len(matches) >= most:
             break
         able = [one for one in free.values() if may_serve(one, case, settings, now)]
         if not able:

@@ -67,7 +67,7 @@ class Desk:
         self.office = Office(db, clock, ids)
         self.telling = Telling(db, clock, bus, tasks, conversations)
         self.cases = Cases(db, clock, self.office, self.telling)
-        self.assigner = Assigner(db, clock, tasks, self.office, self.cases, self.telling)
+        self.assigner = Assigner(db, clock, tasks, self.office, self.cases, self.telling, ids.new("Z"))
         self.cases.on_wake(self.assigner.wake)
         self.intake = Intake(db, clock, ids, tasks, around, self.office, self.cases, self.telling)
         self.attendance = Attendance(db, clock, ids, self.office, self.cases, self.telling, connected)

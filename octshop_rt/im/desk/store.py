@@ -9,7 +9,7 @@ import msgspec
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
-from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Group, LeaveMessage, Shift, Slot, Step, Sweep
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Group, LeaveMessage, Rush, Shift, Step, Sweep
 from octshop_rt.im.desk.settings import SettingsDocument
 
 CASES = Collection(
@@ -56,6 +56,7 @@ MESSAGES = Collection(
     indexes=[index("buyer_id", "request_id", unique=True), index("shop_id", "state", "-_id")],
     shard_key=("buyer_id",),
 )
+RUSHES = Collection("im", "desk_rushes", Rush, shard_key=("_id",))
 SWEEPS = Collection("im", "desk_sweeps", Sweep, shard_key=("_id",))
 
 
@@ -245,22 +246,23 @@ async def online(db: Database, shop_id: str, seen_after: Millis) -> list[Agent]:
     return await AGENTS.many(db, {"shop_id": shop_id, "status": "online", "seen_at": {"$gte": seen_after}})
 
 
-async def take_slot(db: Database, agent_id: str, slot: Slot, *, seen_after: Millis | None) -> Agent | None:
-    """The first of the two updates of an assignment: ONE conditional update takes a place, or None. `seen_after`
-    asks for somebody online and there; None: a person takes the case himself.
+async def take_slots(
+    db: Database, agent_id: str, case_ids: Sequence[str], at: Millis, *, seen_after: Millis | None
+) -> Agent | None:
+    """The first of the two updates of an assignment: ONE conditional update takes a place for each of these cases, or
+    none at all and None. `seen_after` asks for somebody online and there; None: a person takes the case himself.
     """
-    query: dict[str, Any] = {
-        "_id": agent_id, "slots.case_id": {"$ne": slot.case_id}, "$expr": {"$lt": ["$load", "$cap"]}
-    }  # fmt: skip
+    room = {"$lte": [{"$add": ["$load", len(case_ids)]}, "$cap"]}
+    query: dict[str, Any] = {"_id": agent_id, "slots.case_id": {"$nin": list(case_ids)}, "$expr": room}
     if seen_after is not None:
         query |= {"status": "online", "seen_at": {"$gte": seen_after}}
     return await AGENTS.change(
         db,
         query,
         {
-            "$push": {"slots": {"case_id": slot.case_id, "at": slot.at}},
-            "$inc": {"load": 1, "rev": 1},
-            "$max": {"last_assigned_at": slot.at},
+            "$push": {"slots": {"$each": [{"case_id": case_id, "at": at} for case_id in case_ids]}},
+            "$inc": {"load": len(case_ids), "rev": 1},
+            "$max": {"last_assigned_at": at},
         },
     )
 
@@ -373,6 +375,20 @@ async def move_message(
     if by is not None:
         query["by"] = {"$in": [by, None]}
     return await MESSAGES.change(db, query, {"$set": put})
+
+
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+
+async def take_rush(db: Database, shop_id: str, owner: str, now: Millis, until: Millis) -> bool:
+    """Whether it is this node's turn to empty a long queue at the shop: nobody else's, or theirs is over."""
+    await RUSHES.update(db, {"_id": shop_id}, {"$setOnInsert": {"owner": "", "until": 0}}, upsert=True)
+    free = {"_id": shop_id, "$or": [{"owner": owner}, {"until": {"$lte": now}}]}
+    return await RUSHES.update(db, free, {"$set": {"owner": owner, "until": until}}) == 1
+
+
+async def end_rush(db: Database, shop_id: str, owner: str) -> None:
+    await RUSHES.update(db, {"_id": shop_id, "owner": owner}, {"$set": {"until": 0}})
 
 
 # --- the sweep --------------------------------------------------------------------------------------------------------
