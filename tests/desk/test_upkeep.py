@@ -129,14 +129,14 @@ async def test_a_crash_between_the_two_updates_leaks_a_place_that_fsck_names_and
 ) -> None:
     async with node(db, clock, works=False) as one:
         await one.sits("U1", cap=1)
-        case = await one.asks("B1")
 
         async def dies(*_: object) -> Case | None:
             raise UnknownOutcome
 
         with monkeypatch.context() as patched:
             patched.setattr(store, "seat", dies)
-            await one.desk.assigner.fill(SHOP)
+            case = await one.asks("B1")
+            await turn(one)
         agent = await one.desk.office.agent(SHOP, "S1:U1")
         assert (agent.load, [slot.case_id for slot in agent.slots]) == (1, [case.id])
         assert (await one.desk.cases.one(case.id)).state == "queued"

@@ -10,7 +10,7 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
-from octshop_rt.im.desk import store
+from octshop_rt.im.desk import office_store
 from octshop_rt.im.desk.model import (
     MESSAGE_LIFE,
     Case,
@@ -42,9 +42,9 @@ class Messages:
             contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),
         )  # fmt: skip
         try:
-            await store.add_message(self._db, row)
+            await office_store.add_message(self._db, row)
         except DuplicateKey:
-            found = await store.message_by_request(self._db, who.person_id, request_id)
+            found = await office_store.message_by_request(self._db, who.person_id, request_id)
             assert found is not None, "left messages are never deleted"
             if (found.case_id, found.text, found.contact) != (case.id, text, contact):
                 raise RequestConflict from None
@@ -57,7 +57,7 @@ class Messages:
         self, who: ShopStaff, states: Sequence[MessageState], cursor: str | None
     ) -> tuple[list[LeaveMessage], str | None]:
         """Newest first, and where the next page begins."""
-        rows = await store.messages(self._db, who.shop_id, states, cursor, PAGE + 1)
+        rows = await office_store.messages(self._db, who.shop_id, states, cursor, PAGE + 1)
         return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
 
     async def move(self, who: ShopStaff, message_id: str, state: MessageState, note: str) -> LeaveMessage:
@@ -70,12 +70,12 @@ class Messages:
             put |= {"by": None, "by_name": None, "taken_at": None}
         else:
             put |= {"taken_at": now} if state == "taken" else {"closed_at": now}
-        seen = await store.message(self._db, who.shop_id, message_id)
+        seen = await office_store.message(self._db, who.shop_id, message_id)
         if seen is None:
             raise NoSuchMessage
         if seen.state == state and seen.by in {who.person_id, None}:
             return seen
-        done = await store.move_message(
+        done = await office_store.move_message(
             self._db, who.shop_id, message_id, MESSAGE_LIFE.sources(state), put, by=who.person_id
         )
         if done is None:

@@ -6,7 +6,7 @@ from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import Busy
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
-from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk import office_store, rules, store
 from octshop_rt.im.desk.model import Agent, Group, NoSuchAgent, NoSuchGroup
 from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings, SettingsDocument, over, resolve
 
@@ -29,7 +29,8 @@ class Office:
         if kept is not None and monotonic_ms() - kept[0] < _KEEP_MS:
             return kept[1]
         found = resolve(
-            await store.newest_settings(self._db, PLATFORM_SCOPE), await store.newest_settings(self._db, shop_id)
+            await office_store.newest_settings(self._db, PLATFORM_SCOPE),
+            await office_store.newest_settings(self._db, shop_id),
         )
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
@@ -38,12 +39,12 @@ class Office:
 
     async def platform_settings(self) -> DeskSettings:
         """What holds where a shop has set nothing."""
-        return resolve(await store.newest_settings(self._db, PLATFORM_SCOPE), None)
+        return resolve(await office_store.newest_settings(self._db, PLATFORM_SCOPE), None)
 
     async def set(self, scope: str, patch: DeskPatch, by: str) -> DeskSettings:
         """Add the next version of a scope's settings: the last one under `patch`. Busy if another was faster."""
         rules.check_hours(patch)
-        newest = await store.newest_settings(self._db, scope)
+        newest = await office_store.newest_settings(self._db, scope)
         document = SettingsDocument(
             id=self._ids.new("Z"),
             scope=scope,
@@ -53,7 +54,7 @@ class Office:
             created_at=self._clock.now(),
         )
         try:
-            await store.add_settings(self._db, document)
+            await office_store.add_settings(self._db, document)
         except DuplicateKey:
             raise Busy from None
         self._kept.clear()
@@ -63,11 +64,11 @@ class Office:
 
     async def groups(self, shop_id: str) -> list[Group]:
         """Those of a shop."""
-        return await store.groups(self._db, shop_id)
+        return await office_store.groups(self._db, shop_id)
 
     async def group(self, shop_id: str, group_id: str) -> Group:
         """NoSuchGroup."""
-        for one in await store.groups(self._db, shop_id):
+        for one in await office_store.groups(self._db, shop_id):
             if one.id == group_id:
                 return one
         raise NoSuchGroup
@@ -75,23 +76,23 @@ class Office:
     async def add_group(self, shop_id: str, name: str, group_id: str | None = None) -> Group:
         """A new group; with `group_id` the one of that id, made if it is not there."""
         if group_id is not None:
-            for one in await store.groups(self._db, shop_id):
+            for one in await office_store.groups(self._db, shop_id):
                 if one.id == group_id:
                     return one
         row = Group(id=group_id or self._ids.new("Z"), shop_id=shop_id, name=name, created_at=self._clock.now())
-        await store.add_group(self._db, row)
+        await office_store.add_group(self._db, row)
         return row
 
     async def rename_group(self, shop_id: str, group_id: str, name: str) -> Group:
         """NoSuchGroup."""
-        found = await store.change_group(self._db, shop_id, group_id, {"name": name})
+        found = await office_store.change_group(self._db, shop_id, group_id, {"name": name})
         if found is None or found.gone:
             raise NoSuchGroup
         return found
 
     async def drop_group(self, shop_id: str, group_id: str) -> None:
         """Cases that wait for it are served by anybody after the overflow time; its name stays on old ones."""
-        if await store.change_group(self._db, shop_id, group_id, {"gone": True}) is None:
+        if await office_store.change_group(self._db, shop_id, group_id, {"gone": True}) is None:
             raise NoSuchGroup
 
     # --- agents -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from octshop_rt.core.auth.model import ShopStaff
 from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.service import Conversations
-from octshop_rt.im.desk import store
+from octshop_rt.im.desk import office_store, store
 from octshop_rt.im.desk.model import DESK, Agent, Case, NoSuchCase, NotServing
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.wire.fields import Body
@@ -54,7 +54,7 @@ class Supervise:
             bot=await store.in_state(self._db, who.shop_id, ["new", "bot"], _MOST_ON_BOARD),
             queued=await self._desk.count_waiting(who),
             waits_since=min((one.queued_at for one in waiting if one.queued_at is not None), default=None),
-            messages_open=len(await store.messages(self._db, who.shop_id, ["open"], None, _MESSAGES)),
+            messages_open=len(await office_store.messages(self._db, who.shop_id, ["open"], None, _MESSAGES)),
         )
 
     async def look(self, who: ShopStaff, case_id: str, before: int | None) -> Pulled:

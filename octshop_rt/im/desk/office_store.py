@@ -1,0 +1,78 @@
+"""Collections and questions of what a desk is set up with (groups, settings) and of left messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from octshop_rt.core.mongo import Collection, Database, index
+from octshop_rt.im.desk.model import Group, LeaveMessage
+from octshop_rt.im.desk.settings import SettingsDocument
+
+GROUPS = Collection("im", "desk_groups", Group, indexes=[index("shop_id")], shard_key=("shop_id",))
+SETTINGS = Collection(
+    "im",
+    "desk_settings",
+    SettingsDocument,
+    indexes=[index("scope", "version", unique=True)],
+    shard_key=("scope",),
+)
+MESSAGES = Collection(
+    "im",
+    "leave_messages",
+    LeaveMessage,
+    indexes=[index("buyer_id", "request_id", unique=True), index("shop_id", "state", "-_id")],
+    shard_key=("buyer_id",),
+)
+
+
+async def groups(db: Database, shop_id: str) -> list[Group]:
+    return [one for one in await GROUPS.many(db, {"shop_id": shop_id}, sort=[("_id", 1)]) if not one.gone]
+
+
+async def add_group(db: Database, row: Group) -> None:
+    await GROUPS.insert(db, row)
+
+
+async def change_group(db: Database, shop_id: str, group_id: str, put: dict[str, Any]) -> Group | None:
+    return await GROUPS.change(db, {"_id": group_id, "shop_id": shop_id}, {"$set": put})
+
+
+async def newest_settings(db: Database, scope: str) -> SettingsDocument | None:
+    return await SETTINGS.one(db, {"scope": scope}, sort=[("version", -1)])
+
+
+async def add_settings(db: Database, row: SettingsDocument) -> None:
+    """DuplicateKey if another was faster."""
+    await SETTINGS.insert(db, row)
+
+
+async def message(db: Database, shop_id: str, message_id: str) -> LeaveMessage | None:
+    return await MESSAGES.one(db, {"_id": message_id, "shop_id": shop_id})
+
+
+async def message_by_request(db: Database, buyer_id: str, request_id: str) -> LeaveMessage | None:
+    return await MESSAGES.one(db, {"buyer_id": buyer_id, "request_id": request_id})
+
+
+async def add_message(db: Database, row: LeaveMessage) -> None:
+    """DuplicateKey if this request has left it already."""
+    await MESSAGES.insert(db, row)
+
+
+async def messages(
+    db: Database, shop_id: str, states: Sequence[str], below: str | None, limit: int
+) -> list[LeaveMessage]:
+    """Newest first."""
+    query = {"shop_id": shop_id, "state": {"$in": list(states)}} | ({"_id": {"$lt": below}} if below else {})
+    return await MESSAGES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
+async def move_message(
+    db: Database, shop_id: str, message_id: str, sources: Sequence[str], put: dict[str, Any], *, by: str | None = None
+) -> LeaveMessage | None:
+    """None unless it is at this shop, in one of `sources` (and, with `by`, in that person's hands or nobody's)."""
+    query: dict[str, Any] = {"_id": message_id, "shop_id": shop_id, "state": {"$in": list(sources)}}
+    if by is not None:
+        query["by"] = {"$in": [by, None]}
+    return await MESSAGES.change(db, query, {"$set": put})
