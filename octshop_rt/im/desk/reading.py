@@ -8,7 +8,7 @@ from typing import Any
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.reading import earliest_id
-from octshop_rt.im.desk import store
+from octshop_rt.im.desk import office_store, store
 from octshop_rt.im.desk.model import OPEN, Agent, Case, Group
 
 
@@ -62,7 +62,7 @@ class CaseBook:
 
     async def groups(self, shop_id: str) -> list[Group]:
         """Gone ones too: their figures stay."""
-        return await store.GROUPS.many(self._db, {"shop_id": shop_id}, sort=[("_id", 1)])
+        return await office_store.GROUPS.many(self._db, {"shop_id": shop_id}, sort=[("_id", 1)])
 
     async def some(self, case_ids: Sequence[str]) -> dict[str, Case]:
         """By id."""
