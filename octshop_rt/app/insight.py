@@ -16,7 +16,6 @@ from octshop_rt.im.api.labels import CustomerApi
 from octshop_rt.im.api.quality import QualityApi
 from octshop_rt.im.api.ratings import RatingApi
 from octshop_rt.im.api.search import SearchApi
-from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.insight.customers import Bought, BoughtLine, CustomerBook, Who
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.indexing import Indexer
@@ -27,6 +26,7 @@ from octshop_rt.im.insight.reminders import Reminders
 from octshop_rt.im.insight.reports import Reports
 from octshop_rt.im.insight.retention import Retention
 from octshop_rt.im.insight.search import Search
+from octshop_rt.im.ws.server import ImServer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,17 +51,17 @@ class Insight:
         await self.indexer.stop()
 
 
-def raise_insight(on: Foundation, commerce: Commerce, conversations: Conversations) -> Insight:
+def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
     """Build it on chat and commerce."""
     directory = ChatDirectory(commerce.shops, commerce.gate.members)
     labels = Labels(on.db, on.clock, on.ids)
     reports = Reports(on.db, on.clock)
     indexer = Indexer(on.db, on.clock, on.node)
-    conversations.on_said(indexer.hear)
+    im.conversations.on_said(indexer.hear)
     return Insight(
         indexer=indexer,
         reminders=Reminders(on.db, on.clock, on.bus, on.node),
-        retention=Retention(on.db, on.clock, on.ids, on.outbox, reports),
+        retention=Retention(on.db, on.clock, on.ids, on.outbox, reports, im.changes.release),
         reports=reports,
         routes=[
             *SearchApi(Search(on.db)).routes(),

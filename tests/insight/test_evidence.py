@@ -20,6 +20,7 @@ from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import ChatNight
 from octshop_rt.im.conversation import checks as log_checks
 from octshop_rt.im.conversation import store as log_store
+from octshop_rt.im.conversation.model import Entry
 from octshop_rt.im.conversation.wiping import Wiper
 from octshop_rt.im.insight import chain, checks, store
 from octshop_rt.im.insight.disputes import Disputes
@@ -120,7 +121,12 @@ async def test_the_night_wipes_what_is_old_and_leaves_numbers_figures_and_holds(
     assert before.whole.answer_avg_ms == 20_000
     await evidence.keep(staff(), 30)
     await evidence.hold(staff(), held.c, "投诉 123")
-    retention = Retention(db, clock, Ids(clock), outbox, reports)
+    released: list[int] = []
+
+    async def release(entry: Entry) -> None:
+        released.append(entry.s)
+
+    retention = Retention(db, clock, Ids(clock), outbox, reports, release)
     await retention.arrange()
     await retention.arrange()  # every node does, at every start
 
@@ -134,6 +140,7 @@ async def test_the_night_wipes_what_is_old_and_leaves_numbers_figures_and_holds(
     assert [(row.s, row.k, row.b.text) for row in rows] == [
         (1, "void", None), (2, "void", None), (3, "text", "昨天的话"),
     ]  # fmt: skip
+    assert released == [1, 2]
     assert [row.k for row in await log_store.page(db, held.c, 1, 99, 99, newest=False)] == ["text", "text"]
     hits, _ = await Search(db).find(staff(), Wanted(text="身份证号"))
     assert [hit.c for hit in hits] == [held.c]

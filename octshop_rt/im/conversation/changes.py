@@ -76,6 +76,11 @@ class Changes:
                 return await self._follow(edited)
         raise NotEditable
 
+    async def release(self, entry: Entry) -> None:
+        """An entry is about to be wiped: its file goes with it, unless another entry shows it."""
+        if entry.k in rules.MEDIA and self._media is not None:
+            await self._media.release(entry.c, entry.f, entry.m)
+
     async def on_entry_changed(self, event: EntryChanged) -> None:
         """Due: bring a change to its end that a crash may have cut off."""
         entry = await store.entry(self._db, event.c, event.s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 
 from octshop_rt.core.clock import DAY, HOUR, Clock, Millis, business_day, business_day_bounds
@@ -9,6 +11,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import ChatNight
+from octshop_rt.im.conversation.model import Entry
 from octshop_rt.im.conversation.reading import Log
 from octshop_rt.im.conversation.wiping import Wiper
 from octshop_rt.im.desk.reading import CaseBook
@@ -24,14 +27,26 @@ _PAGE = 200
 
 
 class Retention:
-    """`arrange` at every start: the night is due once, whoever asks for it. Hearing it again wipes nothing twice."""
+    """`arrange` at every start: the night is due once, whoever asks for it. Hearing it again wipes nothing twice.
 
-    def __init__(self, db: Database, clock: Clock, ids: Ids, outbox: Outbox, reports: Reports) -> None:
+    `release(entry)` lets go of the file an entry shows.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        outbox: Outbox,
+        reports: Reports,
+        release: Callable[[Entry], Awaitable[None]],
+    ) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._outbox = outbox
         self._reports = reports
+        self._release = release
         self._log = Log(db)
         self._wiper = Wiper(db)
         self._cases = CaseBook(db)
@@ -85,6 +100,8 @@ class Retention:
                 break
             if not count:
                 await self._reports.keep([case async for case in self._cases.ended_of(c)])
+            for entry in old:
+                await self._release(entry)
             await store.drop_found(self._db, [entry.id for entry in old])
             count += await self._wiper.wipe(c, [entry.s for entry in old])
         return count

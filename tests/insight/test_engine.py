@@ -1,0 +1,58 @@
+"""The same through the real engine: a case served by the desk on a clock of our own, found, rated and counted."""
+
+from __future__ import annotations
+
+from octshop_rt.core.bus import LocalBus
+from octshop_rt.core.clock import SECOND, TestClock
+from octshop_rt.core.fsck import examine
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.insight import checks
+from octshop_rt.im.insight.indexing import Indexer
+from octshop_rt.im.insight.ratings import Ratings
+from octshop_rt.im.insight.reports import Reports
+from octshop_rt.im.insight.search import Search, Wanted
+from tests.desk.kit import MANAGER, SHOP, at, buyer, node, staff
+from tests.insight.days import at as moment
+
+
+async def test_what_the_desk_does_is_what_the_report_tells(db: Database) -> None:  # im-protocol §8 27, req I8
+    clock = TestClock(moment("09:00:00"))
+    async with node(db, clock) as one:
+        indexer = Indexer(db, clock, "a")
+        one.conversations.on_said(indexer.hear)
+        case = await one.asks("U-1", text="在吗，我的快递呢")
+        clock.advance(12 * SECOND)  # waits in the queue: nobody is there
+        await one.sits("ann")
+        one.desk.cases.wake(SHOP)
+        case = await one.case_when(case.c, lambda found: found.state == "human")
+        clock.advance(8 * SECOND)
+        ann = staff("ann")
+        await one.says(ann, case.c, "您好，在路上")  # 20 s after the question
+        clock.advance(30 * SECOND)
+        thanks = await one.says(buyer("U-1"), case.c, "好的")
+        await one.case_when(case.c, lambda found: found.buyer_s >= thanks.entry.s)
+        clock.advance(150 * SECOND)
+        last = await one.says(ann, case.c, "不客气")  # 150 s: slow
+        await one.case_when(case.c, lambda found: found.staff_s >= last.entry.s)
+        clock.advance(10 * SECOND)
+        await one.desk.end(at("ann"), case.id, one.request_id(), resolved=True)
+        await one.quiet()
+        await indexer.flush()
+
+        await Ratings(db, clock, LocalBus()).rate(
+            buyer("U-1"), case.id, request_id="r" * 16, stars=4, solved=None, tags=(), text=""
+        )
+        boss = at("boss", rights=MANAGER)
+        span = (moment("00:00:00"), moment("23:59:59"))
+        for _ in range(2):
+            whole = (await Reports(db, clock).report(boss, *span, "agent")).whole
+            assert (whole.opened, whole.closed, whole.served, whole.moved, whole.abandoned) == (1, 1, 1, 0, 0)
+            assert (whole.queue_count, whole.queue_avg_ms) == (1, 12_000)
+            assert (whole.first_avg_ms, whole.answer_count, whole.answer_avg_ms) == (20_000, 2, 85_000)
+            assert (whole.fast_bp, whole.human_bp, whole.slow_count) == (10_000, 10_000, 1)
+            assert (whole.solved, whole.csat_bp) == (1, 10_000)
+            clock.advance(120 * SECOND)  # the second time from kept facts
+        hits, _ = await Search(db).find(boss, Wanted(text="快递"))
+        assert [hit.c for hit in hits] == [case.c]
+        await indexer.sweep()
+        assert (await examine(db, checks.CHECKS)).clean
