@@ -52,7 +52,7 @@ async def morning(day: Script) -> tuple[Case, Case]:
 
     # 2. Bot first. Its answers to the lines at 10:00:00 and 10:00:30 are no human's business. A person is asked for at
     # 10:01:00, so the wait begins there: bob answers at 10:03:00 = 120 s (slow: over 100 s; over 30 s; within 3 min).
-    # Queue 10:01:00 → 10:01:30 = 30 s.
+    # Queue 10:01:00 → 10:01:30 = 30 s. What the bot says meanwhile is no answer.
     two = await day.case(
         "U-2",
         "10:00:00",
@@ -62,6 +62,7 @@ async def morning(day: Script) -> tuple[Case, Case]:
         ],
         [
             ("10:00:00", "b", "退货"), ("10:00:01", "bot", "请看退货说明"), ("10:00:30", "b", "转人工"),
+            ("10:01:10", "bot", "正在为您转接"),
             ("10:03:00", "bob", "您好"),
         ],
     )  # fmt: skip

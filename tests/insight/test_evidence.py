@@ -119,6 +119,7 @@ async def test_the_night_wipes_what_is_old_and_leaves_numbers_figures_and_holds(
     span = (at("00:00:00"), at("23:59:59"))
     before = await reports.report(staff(), *span, "all")
     assert before.whole.answer_avg_ms == 20_000
+    await store.KEPT.delete(db, {"_id": {"$in": [old.id, held.id]}})  # as if nobody had ever asked
     await evidence.keep(staff(), 30)
     await evidence.hold(staff(), held.c, "投诉 123")
     released: list[int] = []
