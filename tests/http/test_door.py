@@ -91,7 +91,10 @@ async def test_hostile_msgpack_is_refused(city: City) -> None:
     ):
         headers = {"Content-Type": "application/msgpack"}
         async with city.client.post(f"{city.api}/echo", data=body, headers=headers) as answer:
-            await _problem(answer, 400, "core.bad_input")
+            problem = await _problem(answer, 400, "core.bad_input")
+            assert problem["retry"] is False
+    async with city.client.get(f"{city.url}/healthz") as answer:
+        assert answer.status == 200
 
 
 async def test_queries_are_decoded_and_unknown_ones_refused(city: City) -> None:

@@ -34,10 +34,11 @@ async def node(db: Database, town: Town) -> AsyncIterator[Node]:
 # --- the door ---------------------------------------------------------------------------------------------------------
 
 
-async def refused(node: Node, status: int, **options) -> None:
-    with pytest.raises(websockets.InvalidStatus) as refusal:
+async def refusal(node: Node, **options) -> int:
+    """With which status the door refuses."""
+    with pytest.raises(websockets.InvalidStatus) as refused:
         await Client().connect(node.port, **options)
-    assert refusal.value.response.status_code == status
+    return refused.value.response.status_code
 
 
 @pytest.mark.parametrize(
@@ -52,13 +53,15 @@ async def refused(node: Node, status: int, **options) -> None:
     ],
 )
 async def test_a_page_of_another_site_opens_no_socket(node: Node, origin: str):  # req 8
-    await refused(node, 403, origin=origin)
+    assert await refusal(node, origin=origin) == 403
+    assert node.im.connections == 0
 
 
 async def test_our_own_page_and_programs_open_one(node: Node):
     for options in ({"origin": OWN}, {}):
         client = await Client().connect(node.port, **options)
         await client.hello(await node.ticket("buyer-1"))
+        assert node.im.connections == 1
         await client.close()
 
 
@@ -108,9 +111,10 @@ async def test_no_hello_no_socket(db: Database, town: Town):
 async def test_unknown_connections_of_one_address_are_bounded(db: Database, town: Town):
     async with running(db, town, policy=Policy(unknown_per_ip=3, hello_ms=2_000)) as node:
         waiting = [await Client().connect(node.port) for _ in range(3)]
-        await refused(node, 503)
+        assert await refusal(node) == 503
         await waiting[0].hello(await node.ticket("buyer-1"))
         await enter(node, "buyer-2")
+        assert node.im.connections == 2
         await asyncio.gather(*(client.close() for client in waiting))
 
 

@@ -236,6 +236,9 @@ async def test_mutated_frames_never_hurt_the_node(node: Node):
 async def test_raw_sockets_that_break_the_protocol_or_say_nothing(db: Database, town: Town):
     async with running(db, town, policy=policy(hello_ms=1_000)) as node:
         await hostile_sockets(node)
+        alive = await enter(node, "buyer-1")
+        assert await alive.open("S1")
+        await alive.close()
 
 
 async def hostile_sockets(node: Node) -> None:
@@ -264,6 +267,3 @@ async def hostile_sockets(node: Node) -> None:
         raw = sockets.create_connection(("127.0.0.1", node.port))
         raw.send(b"GET /im HTTP/1.1\r\n")
         raw.close()
-    alive = await enter(node, "buyer-1")
-    assert await alive.open("S1")
-    await alive.close()

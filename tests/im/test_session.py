@@ -86,6 +86,8 @@ def test_one_kind_of_frame_does_not_eat_the_rate_of_another():
     session.accept(SEND, 0)
     session.accept(TO_SERVER["ack"], 0)
     session.accept(TO_SERVER["read"], 0)
+    with pytest.raises(TooFast):  # of its own kind it was the last
+        session.accept(SEND, 0)
 
 
 def test_the_window_holds_unanswered_sends():

@@ -162,8 +162,8 @@ class Hand:
         self.house.switch()
 
 
-async def judge(house: House) -> None:
-    """The channel's books against ours."""
+async def judge(house: House) -> int:
+    """The channel's books against ours; how many trades there were."""
     bank = house.sandbox.bank
     attempts = {one.id: one for one in await store.ATTEMPTS.many(house.db, {})}
     refunds = await store.REFUNDS.many(house.db, {})
@@ -194,9 +194,11 @@ async def judge(house: House) -> None:
     assert balances.get("channel_clearing", 0) == clearing_fen
     assert balances.get("refund_payable", 0) == 0
     await house.sound()
+    return len(bank.trades)
 
 
-async def life(uri: str, keys: Path, folder: Path, acts: list[str], seed: int) -> None:
+async def life(uri: str, keys: Path, folder: Path, acts: list[str], seed: int) -> int:
+    """One life; how many trades were judged at its end."""
     clock = TestClock()
     db = Database.connect(mongo_settings(uri))
     if "ready" not in _prepared:
@@ -231,10 +233,11 @@ async def life(uri: str, keys: Path, folder: Path, acts: list[str], seed: int) -
             sandbox.bank.age_refunds()
             await house.deliver()
             await house.drain()
-        await judge(house)
+        judged = await judge(house)
         await runner.cleanup()
     await sandbox.stop()
     await db.close()
+    return judged
 
 
 _prepared: set[str] = set()
@@ -260,6 +263,8 @@ def dropped(mongo_uri: str) -> Iterator[None]:
 def test_no_success_is_dropped_and_none_counts_twice(
     mongo_uri: str, sandbox_keys: Path, tmp_path: Path, dropped: None
 ) -> None:  # A.9 invariants, PA2, PA4
+    judged: list[int] = []
+
     @settings(
         max_examples=int(os.environ.get("OCTSHOP_EXAMPLES", "8")),
         deadline=None,
@@ -268,6 +273,7 @@ def test_no_success_is_dropped_and_none_counts_twice(
     )
     @given(st.lists(st.sampled_from(ACTS), min_size=8, max_size=24), st.integers(0, 2**32))
     def machine(acts: list[str], seed: int) -> None:
-        asyncio.run(life(mongo_uri, sandbox_keys, tmp_path / "life", acts, seed))
+        judged.append(asyncio.run(life(mongo_uri, sandbox_keys, tmp_path / "life", acts, seed)))
 
     machine()
+    assert sum(judged) > 0  # there was money in these lives

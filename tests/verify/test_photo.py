@@ -20,6 +20,7 @@ from octshop_rt.core.crypto import Secrets
 from octshop_rt.core.errors import Busy
 from octshop_rt.core.uploads import (
     MOST_BYTES,
+    MOST_PIXELS,
     Limits,
     NotAPicture,
     PicturePool,
@@ -179,9 +180,11 @@ def test_what_is_no_picture_is_refused(data: bytes):
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "]))
 def test_any_bytes_are_a_picture_or_refused(tail: bytes, head: bytes):
     try:
-        open_picture(head + tail)
+        picture = open_picture(head + tail)
     except (NotAPicture, TooManyPixels):
         return
+    assert picture.width * picture.height <= MOST_PIXELS
+    assert picture.tobytes()  # decoded to its end
 
 
 @settings(max_examples=100, deadline=None)
@@ -190,9 +193,11 @@ def test_a_broken_photo_is_a_picture_or_refused(place: int, flip: int):
     data = bytearray(PHOTO)
     data[place % len(data)] ^= flip
     try:
-        open_picture(bytes(data))
+        picture = open_picture(bytes(data))
     except (NotAPicture, TooManyPixels):
         return
+    assert picture.width * picture.height <= MOST_PIXELS
+    assert picture.tobytes()
 
 
 PHOTO = jpeg(on_a_table(picture()))
