@@ -13,14 +13,20 @@ from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Branch, Certification, Merchant, Shop, ShopPicture, Till
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.commerce.shop.staff import StaffService
+from octshop_rt.core.auth.model import Right, ShopStaff
 from octshop_rt.core.auth.passwords import Passwords
+from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.demo.answers import EVERYWHERE, KNOWLEDGE, QUICK, DemoKnowledge
 from octshop_rt.demo.goods import GOODS, DemoGoods
 from octshop_rt.demo.ids import fixed
 from octshop_rt.demo.people import ACCOUNTS, PASSWORD, Account
 from octshop_rt.demo.shops import CITY, MERCHANT, SHOPS, DemoShop
+from octshop_rt.im.answer.knowledge import FaqText, KeywordText, Knowledge, SettingsText
+from octshop_rt.im.answer.model import Welcome
+from octshop_rt.im.answer.quick import QuickReplies, QuickText
 
 MERCHANT_ID = fixed("M", 1)
 
@@ -39,6 +45,8 @@ async def seed(db: Database, clock: Clock) -> None:
         await catalog.publish(_product(goods, skus, now), skus)
         for sku in skus:
             await inventory.add(_stock(sku, goods.stock))
+    for known in KNOWLEDGE:
+        await _teach(known, db, clock, ids)
     passwords = Passwords()
     try:
         members, staff = Members(db, clock, ids, passwords), StaffService(db, clock, ids)
@@ -46,6 +54,52 @@ async def seed(db: Database, clock: Clock) -> None:
             await _enter(account, fixed("U", number), members, staff)
     finally:
         passwords.close()
+
+
+async def _teach(known: DemoKnowledge, db: Database, clock: Clock, ids: Ids) -> None:
+    """Once: a shop that has changed anything of its answers keeps them as they are."""
+    knowledge = Knowledge(db, clock, ids, LocalBus())
+    shop_id = fixed("S", known.shop)
+    if (await knowledge.settings(shop_id)).rev:
+        return
+    who = ShopStaff(
+        session_id="", person_id="demo", name="demo", merchant_id=MERCHANT_ID, shop_id=shop_id, branch_id=None,
+        rights=frozenset(Right),
+    )  # fmt: skip
+    rows = [
+        await knowledge.add_faq(
+            who,
+            f"demo-faq-{known.shop}-{number:06d}",
+            FaqText(
+                category=one.category, question=one.question, similar=one.similar, zh=one.answer, en=one.en, on=True
+            ),
+        )
+        for number, one in enumerate((*known.faqs, *EVERYWHERE))
+    ]
+    for number, (word, answer) in enumerate(known.keywords):
+        text = KeywordText(words=(word,), how="contains", zh=answer, en="", priority=0, on=True)
+        await knowledge.add_keyword(who, f"demo-keyword-{known.shop}-{number:03d}", text)
+    quick = QuickReplies(db, clock, ids, _nothing)
+    for number, (category, title, text, code) in enumerate(QUICK):
+        reply = QuickText(category=category, title=title, text=text, code=code)
+        await quick.add(who, f"demo-quick-{known.shop}-{number:04d}", reply, mine=False)
+    offered = tuple(row.id for row in rows[:3])
+    settings = await knowledge.settings(shop_id)
+    welcomes = (
+        Welcome(page="any", zh=known.welcome, en=known.welcome_en, questions=offered),
+        Welcome(page="order", zh=known.of_orders, questions=tuple(row.id for row in rows[-3:])),
+    )
+    await knowledge.set_settings(
+        who,
+        SettingsText(
+            on=True, sure=settings.sure, unsure=settings.unsure, unknown_to_person=2, assistant=False,
+            welcomes=welcomes, synonyms=known.synonyms,
+        ),
+    )  # fmt: skip
+
+
+async def _nothing(shop_id: str, c: str) -> None:
+    """No conversation is filled in here."""
 
 
 async def _enter(account: Account, person_id: str, members: Members, staff: StaffService) -> None:
