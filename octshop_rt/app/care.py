@@ -16,6 +16,7 @@ from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.fsck import Check
 from octshop_rt.core.http.routes import Route
+from octshop_rt.im.answer import checks as answer_checks
 from octshop_rt.im.api.desk_board import DeskOfManagers
 from octshop_rt.im.api.desk_buyer import DeskOfBuyers
 from octshop_rt.im.api.desk_staff import DeskOfStaff
@@ -25,12 +26,18 @@ from octshop_rt.im.desk.handover import Handover
 from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.desk.supervise import Supervise
+from octshop_rt.im.guard import checks as guard_checks
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight import checks as insight_checks
 from octshop_rt.im.wire.fields import Context
 from octshop_rt.im.ws.server import ImServer
 
-CHECKS: tuple[Check, ...] = (*desk_checks.CHECKS, *insight_checks.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *desk_checks.CHECKS,
+    *answer_checks.CHECKS,
+    *guard_checks.CHECKS,
+    *insight_checks.CHECKS,
+)
 
 _LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4
 

@@ -41,7 +41,7 @@ EVERYWHERE: tuple[DemoFaq, ...] = (
         "不想要了可以退款吗？",
         "没有用过的券可以在订单里申请退款，原路退回，一般 1 到 3 个工作日到账。标明不可退的活动商品除外。",
         ("怎么申请退款", "退钱多久到账", "券用不了能退吗"),
-        "Unused vouchers can be refunded from the order; the money goes back the way it came within 1 to 3 working days.",
+        "Unused vouchers can be refunded from the order; the money is back within 1 to 3 working days.",
     ),
     DemoFaq(
         "售后",
