@@ -22,6 +22,7 @@ from octshop_rt.im.answer.rules import normal
 
 _K1 = 1.2
 _B = 0.5  # questions are short: length says little
+_LEAST = 30
 _LEAD = 8  # percent that the best must be ahead of the next question to be sure
 _MOST = 3
 TAUGHT = 2  # buyers who must agree before their wording counts as one of the shop's
@@ -78,7 +79,7 @@ class Words:
         """The words that carry meaning, in order; a text of little words alone keeps them."""
         found: list[str] = []
         rest: list[str] = []
-        said = normal(text)
+        said = normal(text).removesuffix("不")  # “能停车不” asks what “能停车吗” asks
         at = 0
         while at < len(said):
             name = self._here(said, at) if said[at] in self._first else ""
@@ -129,8 +130,9 @@ class Matcher:
         for number, wording in enumerate(self._wordings):
             for term in wording.terms:
                 self._having[term].append(number)
-        count = len(self._wordings)
-        self._average = sum(one.length for one in self._wordings) / count if count else 1.0
+        # A shop with three questions has no rare words yet: as if there were thirty.
+        count = max(len(self._wordings), _LEAST)
+        self._average = sum(one.length for one in self._wordings) / max(1, len(self._wordings))
         self._weight: Mapping[str, float] = {
             term: math.log(1 + (count - len(having) + 0.5) / (len(having) + 0.5))
             for term, having in self._having.items()
