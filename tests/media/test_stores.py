@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from gridfs.asynchronous import AsyncGridFSBucket
 
+from octshop_rt.app.files import object_checks
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import Busy, UnknownOutcome
+from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.settings import FilesSettings, S3Settings, Settings
 from octshop_rt.im.media.model import NoFile
 from octshop_rt.im.media.objects import CHUNK, CHUNKS, GridFs, ObjectStore
 from octshop_rt.im.media.s3 import S3
@@ -129,3 +133,18 @@ async def test_s3_away_or_refusing_is_told_as_what_it_is(sandbox: S3Sandbox):  #
             await put(store, "F1", b"data")
         with pytest.raises(Busy):
             await whole(store, "F1", 0, 0)
+
+
+async def test_fsck_looks_into_the_store_of_the_settings(db: Database, sandbox: S3Sandbox, tmp_path: Path):  # req I6
+    endpoint = await sandbox.start()
+    for name, text in (("access", KEYS.access), ("secret", f"{KEYS.secret}\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    s3 = S3Settings(
+        endpoint=endpoint, bucket="files", access_key_file=str(tmp_path / "access"),
+        secret_key_file=str(tmp_path / "secret"),
+    )  # fmt: skip
+    checks = object_checks(Settings(mode="test", files=FilesSettings(s3=s3)))
+    assert (await examine(db, checks)).clean
+    sandbox.objects["F00000000000000000000000000"] = b"nobody's"
+    (finding,) = (await examine(db, checks)).findings
+    assert (finding.check, finding.object_id) == ("F91", "F00000000000000000000000000")

@@ -1,0 +1,71 @@
+"""Cards of the whole product: what the shop sells and what the two have bought, read from where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octshop_rt.core.auth.model import Audience, Buyer, Staff
+from octshop_rt.core.errors import DomainError
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.wire.fields import Body, SayKind
+from octshop_rt.im.wire.incoming import Send
+from tests.http.world import World, living
+from tests.im.kit import client_id
+
+
+@pytest.fixture
+async def world(db: Database, tmp_path: Path) -> AsyncIterator[World]:
+    async with living(db, tmp_path) as one:
+        yield one
+
+
+async def person(world: World, name: str, audience: Audience) -> Buyer | Staff:
+    token = await world.token(name, audience)
+    who = await world.app.commerce.gate.sessions.resolve(audience, token, bearer=True)
+    assert isinstance(who, Buyer | Staff)
+    return who
+
+
+async def show(world: World, who: Buyer | Staff, c: str, k: SayKind, thing: str) -> Body | str:
+    """The card as it was stored, or the code of the refusal."""
+    forged = Body(id=thing, title="free!", price_fen=0, picture="x/1")
+    try:
+        outcome = await (await world.app.im.conversations.submit(who, Send(i=1, c=c, m=client_id(), k=k, b=forged), ""))
+    except DomainError as refusal:
+        return refusal.code
+    assert isinstance(outcome, Appended)
+    return outcome.entry.b
+
+
+async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World):  # req I6
+    buyer, agent = await person(world, "buyer_a", Audience.BUYER), await person(world, "agent", Audience.STAFF)
+    other = await person(world, "buyer_b", Audience.BUYER)
+    c = (await world.app.im.conversations.open(buyer, "S1", None)).id
+    theirs = (await world.app.im.conversations.open(other, "S1", None)).id
+    goods: dict[str, Any] = {"title": "拿铁", "price_fen": 1990, "picture": "a/30"}
+    ids = world.ids
+    for who in (buyer, agent):
+        assert await show(world, who, c, "product", ids["G1"]) == Body(id=ids["G1"], **goods)
+        assert await show(world, who, c, "order", ids["order_a"]) == Body(id=ids["order_a"], **goods)
+        for k, thing in (("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "Q1")):
+            assert await show(world, who, c, k, thing) == "im.no_such_thing"
+    # An agent may not show one buyer what another has bought.
+    assert await show(world, agent, theirs, "order", ids["order_a"]) == "im.no_such_thing"
+    assert await show(world, other, theirs, "order", ids["order_a"]) == "im.no_such_thing"
+    # An order of this buyer at another shop is none of this shop's business.
+    assert await show(world, other, theirs, "order", ids["order_b"]) == "im.no_such_thing"
+
+
+async def test_the_platforms_service_may_be_shown_any_shops_goods_and_the_buyers_orders(world: World):  # req I2, I6
+    other = await person(world, "buyer_b", Audience.BUYER)
+    c = (await world.app.care.desk.arrive(other, "platform", None)).c
+    ids = world.ids
+    for k, thing in (("product", "G1"), ("product", "G3"), ("order", "order_b")):
+        shown = await show(world, other, c, k, ids[thing])
+        assert isinstance(shown, Body) and shown.title == "拿铁"
+    assert await show(world, other, c, "order", ids["order_a"]) == "im.no_such_thing"
