@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import Audience, Buyer, Staff
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
+from octshop_rt.im.answer import store as answer_store
+from octshop_rt.im.answer.model import Given
 from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.guard import store as guard_store
+from octshop_rt.im.guard.model import Flag
 from octshop_rt.im.wire.fields import Body, SayKind
 from octshop_rt.im.wire.incoming import Send
 from tests.http.world import World, living
@@ -49,10 +54,13 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
     theirs = (await world.app.im.conversations.open(other, "S1", None)).id
     goods: dict[str, Any] = {"title": "拿铁", "price_fen": 1990, "picture": "a/30"}
     ids = world.ids
+    foreign: list[tuple[SayKind, str]] = [
+        ("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "Q1"),
+    ]  # fmt: skip
     for who in (buyer, agent):
         assert await show(world, who, c, "product", ids["G1"]) == Body(id=ids["G1"], **goods)
         assert await show(world, who, c, "order", ids["order_a"]) == Body(id=ids["order_a"], **goods)
-        for k, thing in (("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "Q1")):
+        for k, thing in foreign:
             assert await show(world, who, c, k, thing) == "im.no_such_thing"
     # An agent may not show one buyer what another has bought.
     assert await show(world, agent, theirs, "order", ids["order_a"]) == "im.no_such_thing"
@@ -65,7 +73,32 @@ async def test_the_platforms_service_may_be_shown_any_shops_goods_and_the_buyers
     other = await person(world, "buyer_b", Audience.BUYER)
     c = (await world.app.care.desk.arrive(other, "platform", None)).c
     ids = world.ids
-    for k, thing in (("product", "G1"), ("product", "G3"), ("order", "order_b")):
+    own: list[tuple[SayKind, str]] = [("product", "G1"), ("product", "G3"), ("order", "order_b")]
+    for k, thing in own:
         shown = await show(world, other, c, k, ids[thing])
         assert isinstance(shown, Body) and shown.title == "拿铁"
     assert await show(world, other, c, "order", ids["order_a"]) == "im.no_such_thing"
+
+
+async def test_copies_that_others_keep_of_recalled_words_go_too(world: World):  # req I6, acceptance 24
+    buyer = await person(world, "buyer_a", Audience.BUYER)
+    app = world.app
+    c = (await app.im.conversations.open(buyer, "S1", None)).id
+    said = Send(i=1, c=c, m=client_id(), k="text", b=Body(text="加我微信 hunter2"))
+    outcome = await (await app.im.conversations.submit(buyer, said, ""))
+    assert isinstance(outcome, Appended)
+    s = outcome.entry.s
+    flag = Flag(
+        id=app.foundation.ids.new("Z"), shop_id="S1", c=c, s=s, side="buyer", f=buyer.person_id,
+        text="加我微信 hunter2", hits=("微信",), at=1,
+    )  # fmt: skip
+    given = Given(
+        id=app.foundation.ids.new("Z"), shop_id="S1", case_id="H1", c=c, m=f"test-{s}", s=s,
+        buyer_id=buyer.person_id, text="hunter2", at=1,
+    )  # fmt: skip
+    await guard_store.FLAGS.insert(world.db, flag)
+    await answer_store.GIVEN.insert(world.db, given)
+    await app.im.changes.recall(buyer, c, s)
+    for collection in mongo.declared:
+        if not collection.bulk:
+            assert "hunter2" not in repr([doc async for doc in world.db.raw(collection).find({})]), collection.name

@@ -200,6 +200,11 @@ async def claim(db: Database, row: Given) -> None:
     await GIVEN.insert(db, row)
 
 
+async def forget_words(db: Database, c: str, s: int) -> None:
+    """Take the buyer's words out of the answers they were given."""
+    await GIVEN.update_many(db, {"c": c, "s": s}, {"$set": {"text": ""}})
+
+
 async def take_over(db: Database, given: Given, now: Millis, until: Millis) -> Given | None:
     """The claim of a node that did not finish; None if somebody else was faster."""
     return await GIVEN.change(

@@ -6,19 +6,23 @@ to its end, so a changed row always gets its event: those who were offline, or p
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from octshop_rt.core.clock import SECOND, Clock
 from octshop_rt.core.mongo import Database, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import EntryChanged, FileDoubt
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.contents import was_said
-from octshop_rt.im.conversation.model import EmptyMessage, Entry, NotEditable, NotYourEntry, Party
+from octshop_rt.im.conversation.model import Conversation, EmptyMessage, Entry, NotEditable, NotYourEntry, Party
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.media.service import Media
 from octshop_rt.im.wire.fields import Body
 
 _PROMISED_MS = 5 * SECOND
 _TRIES = 5
+
+Forget = Callable[[Conversation, Entry], Awaitable[None]]
 
 
 class Changes:
@@ -32,6 +36,13 @@ class Changes:
         self._outbox = outbox
         self._conversations = conversations
         self._media = media
+        self._forget: list[Forget] = []
+
+    def on_recalled(self, forget: Forget) -> None:
+        """`forget(conversation, entry)` takes recalled words out of copies that others keep: called before anybody is
+        told, at least once, and once more some seconds later, for copies that were being made meanwhile.
+        """
+        self._forget.append(forget)
 
     async def recall(self, who: Party, c: str, s: int) -> None:
         """Take an entry back: its content is gone from the log and its file with it. Again: nothing more happens.
@@ -108,8 +119,13 @@ class Changes:
         at = entry.rc or entry.ed
         if at is None:
             return
-        if entry.rc is not None and entry.k in rules.MEDIA and self._media is not None:
-            await self._media.release(entry.c, entry.f, entry.m)
+        if entry.rc is not None:
+            if entry.k in rules.MEDIA and self._media is not None:
+                await self._media.release(entry.c, entry.f, entry.m)
+            conversation = await store.conversation(self._db, entry.c)
+            assert conversation is not None, "conversations are never deleted"
+            for forget in self._forget:
+                await forget(conversation, entry)
         what = "edited" if entry.rc is None else "recalled"
         m = f"{what}-{entry.s}-{at}"
         if await store.by_client_id(self._db, entry.c, "system", m) is None:

@@ -137,6 +137,10 @@ class Guard:
             await store.add_flag(self._db, row)
         return True
 
+    async def forget(self, shop_id: str, c: str, s: int) -> None:
+        """The entry was recalled: a flag stays, its words do not."""
+        await store.forget_words(self._db, shop_id, c, s)
+
     async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[Hit]]:
         """What the rules as they are stored make of a text: the verdict, whether it is refused, everything found."""
         shop = await self._load(shop_id)

@@ -92,6 +92,10 @@ async def drop_block(at: Transaction, shop_id: str, buyer_id: str) -> int:
 # --- the review list --------------------------------------------------------------------------------------------------
 
 
+async def forget_words(db: Database, shop_id: str, c: str, s: int) -> None:
+    await FLAGS.update(db, {"shop_id": shop_id, "c": c, "s": s}, {"$set": {"text": "", "hits": []}})
+
+
 async def add_flag(db: Database, row: Flag) -> None:
     """DuplicateKey if the entry is on the list already."""
     await FLAGS.insert(db, row)
