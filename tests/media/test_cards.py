@@ -71,6 +71,7 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
 
 async def test_the_platforms_service_may_be_shown_any_shops_goods_and_the_buyers_orders(world: World):  # req I2, I6
     other = await person(world, "buyer_b", Audience.BUYER)
+    assert isinstance(other, Buyer)
     c = (await world.app.care.desk.arrive(other, "platform", None)).c
     ids = world.ids
     own: list[tuple[SayKind, str]] = [("product", "G1"), ("product", "G3"), ("order", "order_b")]
