@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from octshop_rt.core.bus import LocalBus
@@ -76,6 +76,7 @@ async def test_any_change_of_the_file_breaks_the_chain(db: Database, clock: Test
 
 
 @settings(max_examples=60, deadline=None)
+@example([{"a": "一\u2028二\x85三\x1c"}], 60)  # line ends to str.splitlines, none to JSON
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text(max_size=5)), max_size=5), st.integers(0, 400))
 def test_no_single_character_can_change(bodies: list[dict[str, str]], place: int) -> None:
     before, lines = "", []

@@ -50,7 +50,8 @@ def link(before: str, body: Mapping[str, Any]) -> str:
 def first_wrong(text: str) -> int | None:
     """Number (from 0) of the first line of a JSON-lines file that does not follow; None when it is whole."""
     before, number, last = "", -1, ""
-    for number, raw in enumerate(text.splitlines()):
+    # Not splitlines: a chat may hold other line ends, which JSON leaves as they are.
+    for number, raw in enumerate(text.removesuffix("\n").split("\n")):
         try:
             line = json.loads(raw)
             told = line.pop("hash")
