@@ -51,6 +51,9 @@ class Town:
     async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
         return {one: one for one in shop_ids}
 
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
     async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
         return {one: one for one in buyer_ids}
 

@@ -14,6 +14,7 @@ from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.files import make_media, object_checks
 from octshop_rt.app.foundation import Foundation, lay
+from octshop_rt.app.visiting import mount_widget
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.inventory import checks as inventory_checks
 from octshop_rt.commerce.ledger import checks as ledger_checks
@@ -169,6 +170,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         ready=on.db.ping,
     )
     application.router.add_get("/im", im.handle)
+    mount_widget(application, on, service.visitors, origins)
     Polls(im, origins=origins, address=address).install(application)
     sender = commerce.gate.sender
     if settings.sandbox.url and isinstance(sender, InboxSender):

@@ -9,6 +9,7 @@ from octshop_rt.app.answering import Answering, raise_answering
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.app.insight import Insight, raise_insight
+from octshop_rt.app.visiting import raise_visitors
 from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
@@ -20,6 +21,7 @@ from octshop_rt.im.answer import checks as answer_checks
 from octshop_rt.im.api.desk_board import DeskOfManagers
 from octshop_rt.im.api.desk_buyer import DeskOfBuyers
 from octshop_rt.im.api.desk_staff import DeskOfStaff
+from octshop_rt.im.api.visitors import VisitorApi
 from octshop_rt.im.conversation.model import ShopFacts
 from octshop_rt.im.desk import checks as desk_checks
 from octshop_rt.im.desk.handover import Handover
@@ -29,6 +31,8 @@ from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.guard import checks as guard_checks
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight import checks as insight_checks
+from octshop_rt.im.visitor import checks as visitor_checks
+from octshop_rt.im.visitor.service import Visitors
 from octshop_rt.im.wire.fields import Context
 from octshop_rt.im.ws.server import ImServer
 
@@ -37,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     *answer_checks.CHECKS,
     *guard_checks.CHECKS,
     *insight_checks.CHECKS,
+    *visitor_checks.CHECKS,
 )
 
 _LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4
@@ -50,6 +55,7 @@ class Care:
     handover: Handover
     answering: Answering
     insight: Insight
+    visitors: Visitors
     routes: list[Route]
     foundation: Foundation
     commerce: Commerce
@@ -83,17 +89,20 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
     insight = raise_insight(on, commerce, im)
+    visitors = raise_visitors(on, commerce, desk)
     return Care(
         desk=desk,
         handover=handover,
         answering=answering,
         insight=insight,
+        visitors=visitors,
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
             *DeskOfBuyers(desk, on.clock).routes(),
             *answering.routes,
             *insight.routes,
+            *VisitorApi(visitors).routes(),
         ],
         foundation=on,
         commerce=commerce,

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { budgets, clients, filesBelow, root } from './clients.mjs'
+import { budgets, clients, filesBelow, loader, root } from './clients.mjs'
 
 const dist = join(root, 'dist')
 const manifest = JSON.parse(readFileSync(join(dist, '.vite/manifest.json'), 'utf8'))
@@ -31,6 +31,8 @@ for (const client of clients) {
   if (size.css > budgets[client].css) faults.push(`${client}: ${size.css.toFixed(1)} KB of style, allowed ${budgets[client].css}`)
 }
 console.table(rows)
+if (existsSync(join(dist, loader.file)) && kb(loader.file) > loader.kb)
+  faults.push(`${loader.file}: ${kb(loader.file).toFixed(1)} KB, allowed ${loader.kb}`)
 
 // Names, not requests: XML namespaces, licence texts, addresses that error messages of libraries point to,
 // and the default place of the scanner's wasm, which kit/scan overrides.

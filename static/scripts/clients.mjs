@@ -5,13 +5,16 @@ import { fileURLToPath } from 'node:url'
 
 // The tests of the gates point them at a folder of their own.
 export const root = process.env.OCTSHOP_WEB_ROOT ?? join(dirname(fileURLToPath(import.meta.url)), '..')
-export const clients = ['shop', 'agent', 'clerk', 'pos', 'phone']
+export const clients = ['shop', 'agent', 'clerk', 'pos', 'phone', 'widget']
+/** What other sites include with one script tag (KB, gzip). */
+export const loader = { file: 'widget.js', kb: 5 }
 
 export const budgets = {
   shop: { js: 130, css: 45, first: ['shop/pages/Home.vue', 'shop/locales/zh-CN.json'] },
   agent: { js: 260, css: 40, first: ['agent/pages/Workbench.vue', 'agent/locales/zh-CN.json'] },
   clerk: { js: 100, css: 40, first: ['clerk/pages/Scan.vue', 'clerk/locales/zh-CN.json'] },
   pos: { js: 120, css: 40, first: ['pos/pages/Cashier.vue', 'pos/locales/zh-CN.json'] },
+  widget: { js: 108, css: 12, first: ['widget/locales/zh-CN.json'] },
   phone: { js: 120, css: 40, first: ['phone/pages/Pay.vue', 'phone/locales/zh-CN.json'] },
 }
 

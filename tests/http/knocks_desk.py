@@ -54,6 +54,23 @@ def _buyer(act: str, **body: object) -> dict[str, Make]:
 
 
 KNOCKS: dict[str, dict[str, Make]] = {
+    "PUT /buyer/visits/{visited_id}": {
+        "own": at("/buyer/visits/S1", page="/shop/", title="首页"),
+        "missing": at("/buyer/visits/@missing", page="/shop/"),
+    },
+    "POST /buyer/entry": {
+        "any": at("/buyer/entry", shop_id="S1", entry="e30.not-a-signature", device_id="matrix-device", device_name="m")
+    },
+    f"GET {DESK}/visits/{{c}}": {
+        "missing": at("/shop/S1/desk/visits/@missing"),
+        "their_shop": at("/shop/S3/desk/visits/@missing"),
+    },
+    f"GET {DESK}/widget": _shops("desk/widget"),
+    f"PUT {DESK}/widget": _shops("desk/widget", on=True, sites=["https://www.example.com"]),
+    f"POST {DESK}/widget/secret": {
+        "own": at("/shop/S1/desk/widget/secret"),
+        "other": at("/shop/S3/desk/widget/secret"),
+    },
     f"GET {DESK}": _shops("desk"),
     f"PUT {DESK}/me": _shops("desk/me", status="away", reason="午饭"),
     f"POST {DESK}/me/beat": _shops("desk/me/beat"),

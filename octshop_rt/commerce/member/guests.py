@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from octshop_rt.commerce.member import store
-from octshop_rt.commerce.member.model import PersonRow, StrangerRow, guest_nickname
+from octshop_rt.commerce.member.model import PersonRow, StrangerRow, UsedEntry, guest_nickname
 from octshop_rt.core.auth.model import Audience, Buyer, Device
 from octshop_rt.core.auth.sessions import OpenedSession, Sessions
-from octshop_rt.core.clock import DAY, HOUR, Clock
+from octshop_rt.core.clock import DAY, HOUR, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
@@ -45,12 +45,17 @@ class Guests:
         return row, await self._sessions.open(Audience.BUYER, row.id, device)
 
     async def come_known(
-        self, shop_id: str, name_there: str, nickname: str, device: Device
-    ) -> tuple[PersonRow, OpenedSession]:
-        """A customer of the shop's own site, whom that site has vouched for: the same guest every time.
+        self, shop_id: str, name_there: str, nickname: str, once: str, until: Millis, device: Device
+    ) -> tuple[PersonRow, OpenedSession] | None:
+        """A customer of the shop's own site, whom that site has vouched for: the same guest every time. None if the
+        word named `once` (kept until `until`) has been used.
 
         A site's word is no sign-in here: where that guest has become a member, a new guest takes its place.
         """
+        try:  # used up first: what fails after this needs a new word
+            await store.use_entry(self._db, UsedEntry(id=once, until=until))
+        except DuplicateKey:
+            return None
         key = f"{shop_id}:{hashlib.sha256(name_there.encode()).hexdigest()[:40]}"
         known = await self._stranger(key)
         if known is None or known.member_id is not None:

@@ -18,6 +18,16 @@ class Acquaintance:
         """Which of them have a conversation with anybody."""
         return await store.speakers(self._db, buyer_ids)
 
+    async def talk(self, buyer_ids: Sequence[str], shop_id: str) -> str | None:
+        """The conversation that goes on between a person of these ids and the shop."""
+        found = await store.newest_between(self._db, buyer_ids, shop_id)
+        return None if found is None else found.id
+
+    async def shop_of(self, c: str) -> str | None:
+        """The shop's side of a conversation; None if there is no such conversation."""
+        found = await store.conversation(self._db, c)
+        return None if found is None else found.shop_id
+
     async def have_spoken(self, shop_id: str, buyer_id: str) -> bool:
         """Whether there is a conversation between the two."""
         return await store.between(self._db, buyer_id, shop_id) is not None

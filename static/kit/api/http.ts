@@ -47,6 +47,8 @@ interface Problem {
 export class Api {
   /** From the sign-in answer or GET session; goes with every change. */
   csrf = ''
+  /** A token that is no cookie: of guests, and of pages in frames of other sites. With it no cookie is sent. */
+  bearer = ''
   /** Called when the server says that nobody is signed in. */
   onSignedOut: () => void = () => undefined
   /** Called when the CSRF token is not that of the session (another tab signed in anew). True: it is the same person. */
@@ -78,6 +80,7 @@ export class Api {
   private async send<T>(method: string, path: string, body?: object | Blob, again = false): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language() }
     if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf
+    if (this.bearer) headers['Authorization'] = `Bearer ${this.bearer}`
     let payload: BodyInit | null = null
     if (body instanceof Blob) {
       headers['Content-Type'] = body.type || 'application/octet-stream'
@@ -98,7 +101,7 @@ export class Api {
     const late = new AbortController()
     const timer = window.setTimeout(() => late.abort(), DEADLINE_MS)
     try {
-      return await fetch(this.base + path, { method, headers, body, signal: late.signal, credentials: 'same-origin' })
+      return await fetch(this.base + path, { method, headers, body, signal: late.signal, credentials: this.bearer ? 'omit' : 'same-origin' })
     } catch {
       // A change that left and was not answered may have happened; a read that failed changed nothing.
       if (method !== 'GET' && navigator.onLine) throw new ApiError('client.timeout', say('kit.error.timeout'), 0, true)

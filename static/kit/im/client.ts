@@ -150,13 +150,24 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   async older(c: string, n = 30): Promise<void> {
     const conversation = this.follower.log.conversations.get(c)
     if (!conversation?.more) return
+    if (!conversation.moreHere) return this.earlier(conversation, n)
     const first = conversation.entries[0]?.s ?? conversation.head + 1
     const page = await this.ask<PulledFrame>({ t: T.PULL, c, from: 1, to: first - 1, n, rev: true })
     this.follower.log.pulled(c, page.ents, page.head)
     void this.follower.renew(c)
     const now = conversation.entries[0]?.s ?? 1
-    conversation.more = now > page.min && page.ents.length > 0
+    conversation.moreHere = now > page.min && page.ents.length > 0
+    conversation.more = conversation.moreHere || this.follower.log.further(conversation) !== null
     this.emit('conversation', c)
+  }
+
+  private async earlier(conversation: Conversation, n: number): Promise<void> {
+    const from = this.follower.log.further(conversation)
+    if (!from) return
+    const to = from.below ? { to: from.below - 1 } : {}
+    const page = await this.ask<PulledFrame>({ t: T.PULL, c: from.c, from: 1, ...to, n, rev: true })
+    this.follower.log.pulledBefore(conversation, page.ents, page.min)
+    this.emit('conversation', conversation.c)
   }
 
   /** Everything shown has been seen. */

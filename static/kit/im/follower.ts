@@ -188,6 +188,7 @@ export class Follower {
   }
 
   private own(entry: Entry): boolean {
-    return entry.f === this.owner.uid()
+    // Lines that a buyer said before signing in bear another id and are the buyer's all the same.
+    return entry.f === this.owner.uid() || (entry.fr === 'buyer' && this.owner.link()?.welcome?.role === 'buyer')
   }
 }

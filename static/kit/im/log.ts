@@ -8,7 +8,11 @@ export class Log {
   /** When entries were recalled or edited last, by conversation and number, as events have told. */
   private readonly changes = new Map<string, Map<number, number>>()
 
+  /** How far earlier conversations have been paged in, by the one that goes on. */
+  private readonly paged = new Map<string, { at: number; below: number }>()
+
   clear(): void {
+    this.paged.clear()
     this.conversations.clear()
     this.above.clear()
     this.changes.clear()
@@ -104,9 +108,13 @@ export class Log {
       shopId: told.shop_id,
       ctx: told.ctx ?? known?.ctx ?? null,
       entries: kept,
-      more: reaches ? known.more : (told.more ?? (ents[0]?.s ?? 1) > 1 + (told.floor ?? 0)),
+      moreHere: reaches ? known.moreHere : (told.more ?? (ents[0]?.s ?? 1) > 1 + (told.floor ?? 0)),
+      more: false,
+      earlier: told.earlier ?? known?.earlier ?? [],
+      before: known?.before ?? [],
       typingUntil: 0,
     }
+    conversation.more = conversation.moreHere || this.further(conversation) !== null
     this.conversations.set(told.c, conversation)
     if (!conversation.entries.length && ents.length) {
       conversation.entries = []
@@ -115,6 +123,23 @@ export class Log {
       for (const entry of ents) if (entry.s === next) next = conversation.entries.push(entry) && entry.s + 1
     } else for (const entry of ents) this.amend(told.c, entry) || this.take(told.c, entry)
     this.join(conversation)
+  }
+
+  /** Where history goes on in an earlier conversation, below which number (0: from its end); null when it is at its end. */
+  further(conversation: Conversation): { c: string; below: number } | null {
+    const { at = 0, below = 0 } = this.paged.get(conversation.c) ?? {}
+    const c = conversation.earlier[at]
+    return c ? { c, below } : null
+  }
+
+  /** Takes a page of an earlier conversation. */
+  pulledBefore(conversation: Conversation, ents: Entry[], min: number): void {
+    const { at = 0 } = this.paged.get(conversation.c) ?? {}
+    const sorted = [...ents].sort((a, b) => a.s - b.s)
+    conversation.before = [...sorted, ...conversation.before]
+    const below = sorted[0]?.s ?? min
+    this.paged.set(conversation.c, below > min ? { at, below } : { at: at + 1, below: 0 })
+    conversation.more = conversation.moreHere || this.further(conversation) !== null
   }
 
   /** Takes a page of history or the filling of a hole. */

@@ -89,8 +89,14 @@ export interface Conversation {
   ctx: Context | null
   /** The contiguous run this client holds, oldest first. */
   entries: Entry[]
-  /** Older entries exist on the server. */
+  /** Older entries exist on the server, here or in an earlier conversation. */
   more: boolean
+  /** Older entries of this very conversation exist on the server. */
+  moreHere: boolean
+  /** Conversations that came before, newest first: what was said as a guest and as a member is one history. */
+  earlier: string[]
+  /** Their lines as far as they have been paged in, oldest first; numbered by themselves. */
+  before: Entry[]
   /** Local time until which the other side is shown as typing. */
   typingUntil: number
 }
@@ -166,6 +172,7 @@ export interface SyncedConversation {
   ctx?: Context
   ents?: (Entry & { c: string })[]
   more?: boolean
+  earlier?: string[]
 }
 export interface SyncedFrame {
   t: 25

@@ -1,0 +1,13 @@
+// Start of the widget's frame: a shop's chat on another site.
+import './storage'
+import '@kit/tokens/tokens.css'
+import { createApp } from 'vue'
+import { i18n, setLanguage, startI18n } from '@kit/i18n'
+import { startTheme } from '@kit/tokens/theme'
+import App from './App.vue'
+
+startTheme()
+const wish = new URLSearchParams(location.search).get('lang')
+await startI18n({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
+if (wish) await setLanguage(wish.startsWith('zh') ? 'zh-CN' : 'en', false)
+createApp(App).use(i18n).mount('#app')
