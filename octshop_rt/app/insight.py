@@ -58,6 +58,7 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
     reports = Reports(on.db, on.clock)
     indexer = Indexer(on.db, on.clock, on.node)
     im.conversations.on_said(indexer.hear)
+    im.changes.on_recalled(indexer.forget)
     return Insight(
         indexer=indexer,
         reminders=Reminders(on.db, on.clock, on.bus, on.node),

@@ -166,6 +166,19 @@ async def test_recalled_and_edited_words_vanish(db: Database) -> None:  # req I1
     assert (await examine(db, [checks.CHECKS[0]])).clean
 
 
+async def test_a_recalled_word_that_still_waits_is_never_indexed(db: Database) -> None:  # req I10
+    script = Script(db)
+    c = await script.talk("U-1", at("09:00:00"))
+    entry = await script.say(c, at("09:00:00"), "U-1", "密码是退款")
+    conversation = await log_store.conversation(db, c)
+    assert conversation is not None
+    indexer = Indexer(db, Clock(), "node-1")
+    indexer.hear(conversation, entry)
+    await indexer.forget(conversation, entry)
+    await indexer.flush()
+    assert await store.found(db, [entry.id]) == []
+
+
 async def test_fsck_sees_a_row_that_is_missing_or_says_more_than_the_log(db: Database) -> None:
     script = Script(db)
     c = await script.talk("U-1", at("09:00:00"))

@@ -65,6 +65,11 @@ class Indexer:
             self._heard.append((conversation, entry))
             self._woken.set()
 
+    async def forget(self, conversation: Conversation, entry: Entry) -> None:
+        """Recalled: its words go before anybody is told, also those that still wait here."""
+        self._heard = deque(one for one in self._heard if one[1].id != entry.id)
+        await store.drop_found(self._db, [entry.id])
+
     async def flush(self) -> None:
         """Index what was heard."""
         while self._heard:
