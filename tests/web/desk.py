@@ -16,7 +16,7 @@ def ask(buyer: Visitor, text: str) -> None:
     buyer.page.locator("textarea").fill(text)
     # It can be pressed once the conversation is open.
     buyer.page.locator("button[type=submit]").click()
-    expect(buyer.page.locator("[data-bubble]").last).to_contain_text(text)
+    expect(buyer.page.locator("[data-bubble]:not([data-fr=bot])").last).to_contain_text(text)
 
 
 def bubbles(page: Page, text: str) -> Locator:

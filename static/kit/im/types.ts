@@ -19,6 +19,8 @@ export interface Body {
   title?: string
   price_fen?: number
   picture?: string
+  /** Buttons under an automatic answer, whose id is `id`. */
+  opts?: { id: string; text: string }[]
   file?: string
   name?: string
   mime?: string
