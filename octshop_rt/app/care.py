@@ -11,8 +11,7 @@ from octshop_rt.app.foundation import Foundation
 from octshop_rt.app.insight import Insight, raise_insight
 from octshop_rt.app.visiting import raise_visitors
 from octshop_rt.commerce.order.model import Order
-from octshop_rt.commerce.shop.geo import point, to_gcj
-from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
+from octshop_rt.commerce.shop.official import official
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.fsck import Check
@@ -62,7 +61,7 @@ class Care:
 
     async def start(self) -> None:
         """Make sure that the platform's own service is there, then serve."""
-        await self.commerce.shops.add(*_official(self.foundation.clock.now()), [], [])
+        await self.commerce.shops.add(*official(self.foundation.clock.now()), [], [])
         self.desk.start()
         self.answering.start()
         await self.insight.start()
@@ -176,17 +175,3 @@ def _order_card(ctx: Context, order: Order) -> Card:
         picture=f"{line.picture.seed}/{line.picture.hue}",
         state=order.state,
     )
-
-
-def _official(now: int) -> tuple[Merchant, Shop]:
-    """The platform's own service: to chat a shop like any other, with staff, settings and a board; it sells nothing and
-    stands in no list.
-    """
-    place = point(120.155, 30.274)
-    merchant = Merchant(id=PLATFORM_SHOP, name="平台", self_run=True, created_at=now)
-    shop = Shop(
-        id=PLATFORM_SHOP, merchant_id=PLATFORM_SHOP, name="平台客服", city="", certification=Certification.NONE,
-        self_run=True, open=False, address="", point=place, gcj=to_gcj(place), hours="", phone="", notice="",
-        score_tenths=50, picture=ShopPicture(seed=PLATFORM_SHOP, hue=210), created_at=now,
-    )  # fmt: skip
-    return merchant, shop

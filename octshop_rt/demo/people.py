@@ -14,7 +14,9 @@ As = Literal["buyer", "staff", "admin"]
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """A person of the demo. `roles` are held at the shops of `shops` (numbers of shops.py; empty: all of them)."""
+    """A person of the demo. `roles` are held at the shops of `shops` (numbers of shops.py; empty: all of them;
+    0: the platform's own service).
+    """
 
     name: str
     phone: str
@@ -41,4 +43,5 @@ ACCOUNTS: tuple[Account, ...] = (
     _staff("13900000007", "方圆", "核销员(仅巷口面馆)", "clerk of the noodle shop only", Role.CLERK, 2),
     _staff("13900000008", "江晚", "客服", "agent", Role.AGENT),
     Account(name="平台管理员", phone="13700000001", zh="平台管理员", en="platform administrator", kind="admin"),
+    _staff("13900000009", "苏禾", "平台客服", "agent of the platform", Role.AGENT, 0),
 )

@@ -11,8 +11,10 @@ from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Branch, Certification, Merchant, Shop, ShopPicture, Till
+from octshop_rt.commerce.shop.official import OFFICIAL, official
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.commerce.shop.staff import StaffService
+from octshop_rt.commerce.shop.staff_model import Role
 from octshop_rt.core.auth.model import Right, ShopStaff
 from octshop_rt.core.auth.passwords import Passwords
 from octshop_rt.core.bus import LocalBus
@@ -27,8 +29,10 @@ from octshop_rt.demo.shops import CITY, MERCHANT, SHOPS, DemoShop
 from octshop_rt.im.answer.knowledge import FaqText, KeywordText, Knowledge, SettingsText
 from octshop_rt.im.answer.model import Welcome
 from octshop_rt.im.answer.quick import QuickReplies, QuickText
+from octshop_rt.im.desk.office import Office
 
 MERCHANT_ID = fixed("M", 1)
+GROUPS = ("售前咨询", "售后处理")
 
 
 async def seed(db: Database, clock: Clock) -> None:
@@ -47,6 +51,7 @@ async def seed(db: Database, clock: Clock) -> None:
             await inventory.add(_stock(sku, goods.stock))
     for known in KNOWLEDGE:
         await _teach(known, db, clock, ids)
+    await shops.add(*official(now), [], [])
     passwords = Passwords()
     try:
         members, staff = Members(db, clock, ids, passwords), StaffService(db, clock, ids)
@@ -54,6 +59,26 @@ async def seed(db: Database, clock: Clock) -> None:
             await _enter(account, fixed("U", number), members, staff)
     finally:
         passwords.close()
+    await _desks(Office(db, clock, ids))
+
+
+async def _desks(office: Office) -> None:
+    """Everybody who answers has a place at the desk of each shop; two groups, and who answers in which."""
+    for shop in SHOPS:
+        shop_id = fixed("S", shop.number)
+        if await office.agents(shop_id):
+            continue  # sown before: the manager may have arranged it otherwise
+        groups = [
+            (await office.add_group(shop_id, name, fixed("Z", shop.number * 10 + n))).id
+            for n, name in enumerate(GROUPS, 1)
+        ]
+        answering = [
+            (number, one) for number, one in enumerate(ACCOUNTS, 1) if Role.AGENT in one.roles and one.shops != (0,)
+        ]
+        for place, (number, one) in enumerate(answering):
+            agent = await office.ensure(shop_id, fixed("U", number), one.name)
+            mine = (groups[place % len(groups)],)
+            await office.arrange(shop_id, agent.id, cap=None, groups=mine, skills=None)
 
 
 async def _teach(known: DemoKnowledge, db: Database, clock: Clock, ids: Ids) -> None:
@@ -112,8 +137,9 @@ async def _enter(account: Account, person_id: str, members: Members, staff: Staf
     )
     held = {(grant.shop_id, grant.role) for grant in await staff.grants(person.id)}
     for shop, role in itertools.product(account.shops or [one.number for one in SHOPS], account.roles):
-        if (fixed("S", shop), role) not in held:
-            await staff.give(person.id, role, fixed("S", shop), by="demo")
+        shop_id = fixed("S", shop) if shop else OFFICIAL
+        if (shop_id, role) not in held:
+            await staff.give(person.id, role, shop_id, by="demo")
 
 
 def _branches(shop: DemoShop) -> list[Branch]:
