@@ -4,8 +4,8 @@ BM25 scores grow with the number and rarity of words and say nothing by themselv
 much of the meaning the two texts share: the weight (rarity) of the words they have in common, as a share of the text's
 and of the question's. 100 is the same wording; words the knowledge has never seen count as the rarest.
 
-Measured (CPython 3.11, 2 shared cores, beside other work): 300 questions with 3 wordings each, made of the demo's and so
-much alike: 18 ms to build, 0.75 KiB a wording, 0.6 ms a text.
+Measured (CPython 3.11, 2 shared cores, other work beside): 300 questions with 3 wordings each, made of the demo's and
+so much alike: 18 ms to build, 0.75 KiB a wording, 0.6 ms a text.
 """
 
 from __future__ import annotations
