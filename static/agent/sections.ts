@@ -1,6 +1,6 @@
 // The rail: every part of the desk a person can go to. A new part is one line here; its page is loaded when it is opened.
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
-import { MessagesSquare } from '@lucide/vue'
+import { Inbox, MessagesSquare } from '@lucide/vue'
 import type { Component } from 'vue'
 
 export interface Section {
@@ -17,6 +17,7 @@ export interface Section {
 
 export const sections: Section[] = [
   { path: '', name: 'desk', icon: MessagesSquare, right: 'chat.answer', page: () => import('./pages/Workbench.vue') },
+  { path: 'messages', name: 'messages', icon: Inbox, right: 'chat.answer', page: () => import('./pages/LeftMessages.vue') },
 ]
 
 export const router = createRouter({

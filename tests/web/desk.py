@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
+import struct
+import zlib
+
 from playwright.sync_api import Locator, Page, expect
 
-from tests.web.conftest import Size, Visit, Visitor
-from tests.web.people import AGENT, COFFEE
+from octshop_rt.demo.people import PASSWORD
+from tests.web.conftest import Product, Size, Visit, Visitor
+from tests.web.people import AGENT, COFFEE, OWNER
+from tests.web.people import ask as call
 
 FIRST, SECOND = "13800000001", "13800000002"
+OTHER = "13900000008"
 CHAT = f"/shop/chat/{COFFEE}"
 
 
@@ -16,7 +24,12 @@ def ask(buyer: Visitor, text: str) -> None:
     buyer.page.locator("textarea").fill(text)
     # It can be pressed once the conversation is open.
     buyer.page.locator("button[type=submit]").click()
-    expect(buyer.page.locator("[data-bubble]:not([data-fr=bot])").last).to_contain_text(text)
+    hears(buyer, text)
+
+
+def hears(buyer: Visitor, text: str) -> None:
+    """It stands in the buyer's chat; the machine's own words may come after it."""
+    expect(buyer.page.locator("[data-bubble]").filter(has_text=text).last).to_be_visible()
 
 
 def bubbles(page: Page, text: str) -> Locator:
@@ -37,3 +50,41 @@ def choose(page: Page, text: str) -> None:
     """Opens the conversation whose row says this."""
     page.get_by_test_id("conversation").filter(has_text=text).click()
     expect(page.get_by_test_id("chat")).to_be_visible()
+
+
+def png(width: int = 320, height: int = 200) -> str:
+    """A picture made on the spot, as base64."""
+
+    def part(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes(x * c % 256 for x in range(width) for c in (1, y, 3)) for y in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    whole = part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + whole).decode()
+
+
+def begin(product: Product, *, online: tuple[str, ...] = (AGENT,)) -> None:
+    """Nobody is served or waits at the coffee shop, and of its agents these take buyers."""
+    desk = f"{product.base}/api/v1/shop/{COFFEE}/desk"
+    boss = _token(product, OWNER)
+    for state in ("human", "queued", "bot", "new"):
+        for case in call("GET", f"{desk}/cases?state={state}", token=boss)["items"]:
+            end = {"request_id": secrets.token_hex(10), "resolved": None}
+            call("POST", f"{desk}/cases/{case['id']}/end", end, boss)
+    for phone in (AGENT, OTHER, OWNER):
+        status = "online" if phone in online else "offline"
+        call("PUT", f"{desk}/me", {"status": status, "reason": ""}, _token(product, phone))
+
+
+def keep_quick_reply(product: Product, title: str, text: str) -> None:
+    """For everyone at the coffee shop."""
+    wish = {"request_id": secrets.token_hex(10), "whose": "shop", "title": title, "text": text}
+    url = f"{product.base}/api/v1/shop/{COFFEE}/desk/quick-replies"
+    call("POST", url, wish, _token(product, OWNER))
+
+
+def _token(product: Product, phone: str) -> str:
+    device = {"id": secrets.token_hex(8), "name": "test"}
+    body = {"phone": phone, "password": PASSWORD, "device": device, "bearer": True}
+    return str(call("POST", f"{product.base}/api/v1/staff/login", body)["token"])

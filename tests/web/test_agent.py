@@ -8,8 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import Gate, Product, Size, Visit
-from tests.web.desk import CHAT, FIRST, SECOND, ask, bubbles, open_desk
+from tests.web.desk import CHAT, FIRST, SECOND, ask, begin, bubbles, hears, open_desk
 from tests.web.people import LATTE, BuyerByWire
+
+
+@pytest.fixture(autouse=True)
+def _alone(product: Product) -> None:
+    """Nobody is served yet, and every buyer comes to this agent."""
+    begin(product)
 
 
 def test_a_question_waits_in_colour_and_is_answered_and_read(visit: Visit) -> None:  # issue 9, 16
@@ -33,7 +39,7 @@ def test_a_question_waits_in_colour_and_is_answered_and_read(visit: Visit) -> No
     composer.press_sequentially("加三元")
     composer.press("Enter")
     expect(composer).to_have_value("")
-    expect(buyer.page.locator("[data-bubble]:not([data-fr=bot])").last).to_contain_text("加三元")
+    hears(buyer, "加三元")
     expect(bubbles(page, "可以的\n加三元")).to_have_attribute("data-mark", "read")
     expect(row.get_by_test_id("waits")).to_be_hidden()
     agent.shot("agent-answered-desk")
@@ -134,7 +140,7 @@ def test_the_buyers_orders_stand_beside_and_can_be_sent_into_the_chat(visit: Vis
     expect(panel.get_by_test_id("order").first).to_contain_text(LATTE)
     page.get_by_test_id("send-order").first.click()
     expect(page.get_by_test_id("card-order").last).to_contain_text(LATTE)
-    expect(buyer.page.locator("[data-bubble]:not([data-fr=bot])").last).to_contain_text(LATTE)
+    hears(buyer, LATTE)
     agent.shot("agent-order-desk")
     page.keyboard.press("Alt+o")
     expect(panel).to_be_hidden()

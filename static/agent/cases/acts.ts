@@ -41,7 +41,8 @@ export function useActs(desk: Desk) {
     end: (one: CaseView, resolved: boolean | null) => act(one, 'end', { resolved }),
     transfer: (one: CaseView, aim: Aim, note: string) => act(one, 'transfer', { ...aim, note }),
     invite: (one: CaseView, agentId: string, note: string) => act(one, 'invite', { agent_id: agentId, note }),
-    supervise: (one: CaseView, how: string, body: object = {}) => act(one, how, body),
+    whisper: (one: CaseView, text: string) => act(one, 'whisper', { text }),
+    takeOver: (one: CaseView) => act(one, 'take-over'),
   }
 }
 export type Acts = ReturnType<typeof useActs>

@@ -20,7 +20,7 @@ export function say(entry: Pick<Entry, 'k' | 'b'> & { rc?: number }, t: Say): st
 /** What happened, in words; events of a newer server are told by what they carry. */
 export function eventText(b: Entry['b'], t: Say): string {
   const key = `event.${(b.ev ?? '').replaceAll('.', '_')}`
-  const words = t(key, { who: b.who ?? '', to: b.to ?? '', n: b.n ?? 0, text: b.text ?? '' })
+  const words = t(key, { who: b.who ?? '', to: b.to ?? '', n: b.n ?? 0, text: b.text ?? '', title: b.title ?? '' })
   return words === key ? b.text || b.title || t('event.unknown') : words
 }
 
@@ -49,6 +49,8 @@ export interface Line {
   first: boolean
   /** The time to show above, 0 for none. */
   clock: number
+  /** What else happened at once: events of one minute stand in one line. */
+  also: Entry['b'][]
   /** The first one not seen before this conversation was opened. */
   fresh: boolean
 }
@@ -59,27 +61,36 @@ export interface Seen {
   peerRead: number
   /** Where the agent had stopped reading when it was opened; 0: no line is drawn. */
   fence: number
+  /** Where this is: a buyer who looks at the shop itself is no news. */
+  shop: string
 }
 
 const voiceOf = (entry: Entry, uid: string): Voice =>
   entry.fr === 'buyer' ? 'buyer' : entry.fr === 'bot' ? 'bot' : entry.fr === 'system' ? 'house' : entry.f === uid ? 'own' : 'colleague'
+
+/** A line taken back or edited shows that itself. */
+function silent(b: Entry['b'], shop: string): boolean {
+  return b.ev === 'recalled' || b.ev === 'edited' || (b.ev === 'context' && b.title === shop)
+}
 
 export function linesOf(entries: readonly Entry[], unsent: readonly Unsent[], seen: Seen): Line[] {
   const lines: Line[] = []
   let minute = -1
   let speaker = ''
   let fresh = seen.fence > 0
-  const put = (line: Omit<Line, 'first' | 'clock' | 'fresh'>, who: string): void => {
+  const put = (line: Omit<Line, 'first' | 'clock' | 'fresh' | 'also'>, who: string): void => {
     const now = Math.floor(line.ts / 60_000)
+    const last = lines.at(-1)
+    if (line.k === 'event' && last?.k === 'event' && now === minute) return void last.also.push(line.b)
     const news = fresh && line.voice === 'buyer' && line.s > seen.fence
     if (news) fresh = false
     const first = now !== minute || who !== speaker || news
-    lines.push({ ...line, first, clock: now !== minute ? line.ts : 0, fresh: news })
+    lines.push({ ...line, also: [], first, clock: now !== minute ? line.ts : 0, fresh: news })
     minute = now
     speaker = who
   }
   for (const entry of entries) {
-    if (entry.k === 'void') continue
+    if (entry.k === 'void' || (entry.k === 'event' && silent(entry.b, seen.shop))) continue
     put({
       key: entry.m && entry.fr === 'staff' ? entry.m : `s${entry.s}`, s: entry.s, m: entry.m, f: entry.f, voice: voiceOf(entry, seen.uid), k: entry.k, b: entry.b, ts: entry.ts,
       re: entry.re ?? 0, mark: entry.s <= seen.peerRead ? 'read' : 'sent', reason: '', edited: !!entry.ed, recalled: !!entry.rc,

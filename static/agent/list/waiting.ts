@@ -38,12 +38,16 @@ export function span(ms: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
+/** The newest line by a person: what the machine said by itself is no news here, unless there is nothing else. */
 export function lastSaid(conversation: Log): Entry | undefined {
+  let machine: Entry | undefined
   for (let i = conversation.entries.length - 1; i >= 0; i -= 1) {
     const entry = conversation.entries[i]
-    if (entry && entry.k !== 'void' && entry.k !== 'event') return entry
+    if (!entry || entry.k === 'void' || entry.k === 'event') continue
+    if (entry.fr !== 'bot') return entry
+    machine ??= entry
   }
-  return undefined
+  return machine
 }
 
 export const lastTime = (conversation: Log): number => conversation.entries.at(-1)?.ts ?? 0

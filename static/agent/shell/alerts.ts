@@ -28,14 +28,15 @@ export function useAlerts({ place, open, choose, concerns, waiting, unread }: Al
 
   function ring(tone: 'message' | 'waiting'): void {
     last = Date.now()
-    play(tone)
+    // Of several tabs of one browser, one makes the sound.
+    if (im.leads) play(tone)
   }
 
   const inFront = (): boolean => document.visibilityState === 'visible' && document.hasFocus()
   const off = im.on('entry', ({ c, entry }) => {
     if (entry.fr !== 'buyer' || (c === open.value && inFront()) || !concerns(c)) return
     ring('message')
-    if (inFront()) return
+    if (inFront() || !im.leads) return
     const name = im.conversation(c)?.peer.name ?? t('chat.buyer')
     notify({ title: name, body: say(entry, t), tag: c, onClick: () => choose(c) })
   })

@@ -1,37 +1,13 @@
 // What the shop knows of a buyer besides orders: what to call them, labels, earlier service, colleagues' notes.
 import { ref, shallowRef, watch } from 'vue'
 import { ApiError, sentence, type Page } from '@kit/api/http'
+import type { components } from '@kit/api/schema'
 import { api } from '@kit/staff/staff'
 
-export interface Label {
-  id: string
-  use: 'case' | 'buyer'
-  name: string
-  colour: string
-}
-export interface PastCase {
-  id: string
-  state: string
-  opened_at: number
-  agent_name: string | null
-  labels: Label[]
-  stars: number | null
-  summary: { topic: string; solved: boolean; text: string } | null
-}
-export interface Customer {
-  buyer_id: string
-  first_at: number
-  memo: { alias: string; text: string; at: number } | null
-  labels: Label[]
-  cases: PastCase[]
-}
-export interface Note {
-  id: string
-  s: number
-  by: string
-  at: number
-  text: string
-}
+type Schema = components['schemas']
+export type Customer = Schema['ProfileView']
+export type Label = Schema['LabelView']
+export type Note = Schema['NoteView']
 
 export interface Whom {
   shopId: string
