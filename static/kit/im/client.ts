@@ -38,6 +38,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   private line: Line | null = null
   /** Read while there was no link. */
   private readonly reads = new Map<string, number>()
+  private readonly outbox: Outbox
   private readonly sender: Sender
   private readonly follower: Follower
   private readonly notices = new Notices((frame) => this.line?.subscribe(frame) ?? Promise.resolve())
@@ -45,7 +46,8 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
 
   constructor(private readonly options: ImOptions) {
     super()
-    this.sender = new Sender(options.outbox ?? new Outbox(), {
+    this.outbox = options.outbox ?? new Outbox()
+    this.sender = new Sender(this.outbox, {
       link: () => (this.line?.sends ? this.line.link : null),
       stocked: () => this.line?.stocked(),
       numbered: (c, entry) => {
@@ -74,6 +76,11 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
       : new OwnLine(this.options, this)
     if (person) void this.restock()
     this.line.start()
+  }
+
+  /** What the guest `from` had not sent is the member's `to` to send. Before `start(to)`. */
+  inherit(from: string, to: string): Promise<void> {
+    return this.outbox.adopt(from, to)
   }
 
   /** Leaves and forgets the person; what is unsent stays on the device under their id. */

@@ -26,6 +26,11 @@ export class Outbox {
     return found.sort((a, b) => (a.m < b.m ? -1 : 1))
   }
 
+  /** What one person had not sent is another's now: the guest has turned out to be a member. */
+  async adopt(from: string, to: string): Promise<void> {
+    for (const unsent of await this.of(from)) await this.put({ ...unsent, uid: to })
+  }
+
   async put(unsent: Unsent): Promise<void> {
     const db = await this.db
     if (!db) return void this.memory.set(unsent.m, unsent)

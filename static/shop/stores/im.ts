@@ -1,12 +1,31 @@
-// The buyer's chat, connected while someone is signed in.
+// The buyer's chat: of whoever is signed in, or of the guest this browser is.
 import { effectScope, watch } from 'vue'
 import { deviceId } from '@kit/auth/device'
+import { Guest } from '@kit/auth/guest'
 import { language } from '@kit/i18n'
 import { ImClient } from '@kit/im/client'
 import { liveIm } from '@kit/im/live'
 import { session } from './session'
 
-export const im = new ImClient({ ticket: () => session.ticket(), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
+const guest = new Guest()
+export const im = new ImClient({ ticket: () => (session.me.value ? session.ticket() : guest.ticket()), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
+
+/** Who was a guest here until now keeps what was said, and what is still on its way. */
+async function join(person: string): Promise<void> {
+  const was = guest.id
+  await guest.recognised(session.api)
+  if (was && !guest.id) await im.inherit(was, person)
+  if (session.me.value?.person.id === person) im.start(person)
+}
+
+/** In whose name a chat's page asks. */
+export const speaking = () => (session.me.value ? session.api : guest.api)
+
+/** Before a chat: whoever has not signed in chats as a guest. */
+export async function comeIn(): Promise<void> {
+  await session.start().catch(() => undefined)
+  if (!session.me.value) im.start(await guest.come())
+}
 
 const scope = effectScope(true)
 export const chat = scope.run(() => {
@@ -14,7 +33,8 @@ export const chat = scope.run(() => {
     () => session.me.value?.person.id,
     (person) => {
       im.stop()
-      if (person) im.start(person)
+      if (person) void join(person)
+      else if (guest.id) im.start(guest.id)
     },
     { immediate: true },
   )
@@ -22,7 +42,7 @@ export const chat = scope.run(() => {
   // A socket that was put out for good may mean that the session has ended elsewhere: ask.
   watch(
     () => live.connection.value.phase,
-    (phase) => phase === 'stopped' && void session.refresh().catch(() => undefined),
+    (phase) => phase === 'stopped' && session.me.value && void session.refresh().catch(() => undefined),
   )
   return live
 })!

@@ -1,0 +1,30 @@
+"""A visitor of the shop's own pages who chats before signing in keeps one history when he does."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from octshop_rt.demo.people import PASSWORD
+from tests.web.conftest import Visit
+from tests.web.people import COFFEE
+from tests.web.test_tabs import settled
+
+
+def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit) -> None:  # req I9
+    page = visit(f"/shop/chat/{COFFEE}").page
+    page.locator("textarea").fill("没登录时问的")
+    page.locator("button[type=submit]").click()
+    settled(page, "没登录时问的")
+    login = """async body => (await fetch('/api/v1/buyer/login', { method: 'POST', body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json' } })).status"""
+    device = {"id": "playwright-device", "name": "Playwright"}
+    assert page.evaluate(login, {"phone": "13800000001", "password": PASSWORD, "device": device}) == 200
+    page.evaluate("localStorage.setItem('octshop.signed_in.buyer', '1')")
+    page.reload()
+    settled(page, "没登录时问的")
+    page.locator("textarea").fill("登录后接着问")
+    page.locator("button[type=submit]").click()
+    settled(page, "登录后接着问")
+    settled(page, "没登录时问的")
+    expect(page.locator("[data-bubble]").filter(has_text="没登录时问的")).to_have_count(1)
+    assert page.evaluate("localStorage.getItem('octshop.guest')") is None
