@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from octshop_rt.core.auth.model import BUYER, Buyer
+from octshop_rt.core.auth.model import VISITOR, Buyer
 from octshop_rt.core.clock import MINUTE
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Call, Limit, Route
@@ -39,11 +39,11 @@ class BuyerAnswers:
         one = "/buyer/answers/{answer_id}"
         return [
             Route(
-                "POST", f"{one}/choice", self.choose, permission=BUYER, body=Choice, errors=(NotFound, NotAnOption),
+                "POST", f"{one}/choice", self.choose, permission=VISITOR, body=Choice, errors=(NotFound, NotAnOption),
                 summary="Tap a button of an automatic answer; what follows comes in the conversation", limit=CHOICES,
             ),
             Route(
-                "PUT", f"{one}/vote", self.vote, permission=BUYER, body=Vote, errors=(NotFound,),
+                "PUT", f"{one}/vote", self.vote, permission=VISITOR, body=Vote, errors=(NotFound,),
                 summary="Say whether an automatic answer helped", limit=CHOICES,
             ),
         ]  # fmt: skip
