@@ -65,9 +65,12 @@ def png(width: int = 320, height: int = 200) -> str:
 
 
 def begin(product: Product, *, online: tuple[str, ...] = (AGENT,)) -> None:
-    """Nobody is served or waits at the coffee shop, and of its agents these take buyers."""
+    """Nobody is served or waits at the coffee shop, of its agents these take buyers, and people answer, no machine."""
     desk = f"{product.base}/api/v1/shop/{COFFEE}/desk"
     boss = _token(product, OWNER)
+    shown = call("GET", f"{desk}/answers", token=boss)
+    kept = ("sure", "unsure", "unknown_to_person", "assistant", "welcomes", "synonyms")
+    call("PUT", f"{desk}/answers", {"on": False} | {name: shown[name] for name in kept}, boss)
     for state in ("human", "queued", "bot", "new"):
         for case in call("GET", f"{desk}/cases?state={state}", token=boss)["items"]:
             end = {"request_id": secrets.token_hex(10), "resolved": None}
