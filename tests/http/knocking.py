@@ -24,6 +24,20 @@ class Knock(msgspec.Struct, frozen=True, kw_only=True):
 Make = Callable[[World, str], Awaitable[Knock]]
 
 
+async def fresh(world: World, make: Make) -> None:
+    """Things that a knock uses up are made anew before it."""
+    told = spelled(make)
+    if "fresh_charge" in told:
+        world.ids["fresh_charge"] = await world.charge("owner", "S1", "T1")
+    if "fresh_case" in told or "/S1/desk/next" in told:
+        world.ids["fresh_case"] = await world.case("buyer_a", "S1")
+
+
+def spelled(make: Make) -> str:
+    """Path and body as they were written down, names and all."""
+    return " ".join(str(cell.cell_contents) for cell in make.__closure__ or ())
+
+
 def at(path: str, **body: Any) -> Make:
     """A fixed path; in path and body `@name` stands for the id of the world's object of that name."""
 

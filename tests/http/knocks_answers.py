@@ -125,13 +125,13 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "own": acting("/shop/S1/desk/blocks", buyer_id="@buyer_a"),
         "other": acting("/shop/S3/desk/blocks", buyer_id="@buyer_b"),
         "missing": acting("/shop/@missing/desk/blocks", buyer_id="@buyer_a"),
-        "stranger": acting("/shop/S1/desk/blocks", buyer_id="@buyer_b"),
+        "stranger": acting("/shop/S1/desk/blocks", buyer_id="@owner_m2"),
     },
     f"DELETE {DESK}/blocks/{{buyer_id}}": {
         "own": _block("S1", "buyer_a"),
         "other": _block("S3", "buyer_b"),
         "missing": _block("S1", "nobody"),
-        "their_buyer": _block("S1", "buyer_b"),
+        "their_buyer": _block("S1", "owner_m2"),
     },
     f"GET {DESK}/flags": _shops("flags"),
     f"POST {DESK}/flags/{{flag_id}}/settle": {

@@ -20,7 +20,7 @@ from octshop_rt.core import ratelimit
 from octshop_rt.core.auth.model import Audience
 from octshop_rt.core.http.routes import Route
 from octshop_rt.core.mongo import Database
-from tests.http.knocking import MISSING, Knock, Make
+from tests.http.knocking import MISSING, Knock, Make, fresh, spelled
 from tests.http.knocks import KNOCKS
 from tests.http.world import NATIVE, PRINCIPALS, World, living
 
@@ -73,20 +73,12 @@ def _audience(route: Route, name: str) -> Audience | None:
 async def _knock(world: World, route: Route, name: str, make: Make) -> tuple[int, bytes, Knock]:
     audience = _audience(route, name)
     token = "" if audience is None else await world.token(name, audience)
-    if "fresh_charge" in _text(make):
-        world.ids["fresh_charge"] = await world.charge("owner", "S1", "T1")
-    if "fresh_case" in _text(make):
-        world.ids["fresh_case"] = await world.case("buyer_a", "S1")
+    await fresh(world, make)
     knock = await make(world, name)
     status, body = await world.ask(
         route.method, knock.path, token=token, body=knock.body, data=knock.data, kind=knock.kind
     )
     return status, body, knock
-
-
-def _text(make: Make) -> str:
-    cells = make.__closure__ or ()
-    return " ".join(str(cell.cell_contents) for cell in cells)
 
 
 def _strip(body: bytes) -> Any:
@@ -111,7 +103,7 @@ async def test_every_cell_is_as_reviewed(world: World) -> None:  # issue 7, req 
             refused = [name for name in order if row[PRINCIPALS.index(name)] >= 400]
             got: dict[str, int] = {}
             lost: list[Any] = []
-            needs_fresh = "fresh" in _text(make) or "fresh_order" in make.__qualname__
+            needs_fresh = "fresh" in spelled(make) or "fresh_order" in make.__qualname__
             before = {} if needs_fresh or not refused else known or await _prints(world)
             for name in order:
                 status, body, knock = await _knock(world, route, name, make)

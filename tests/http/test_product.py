@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from octshop_rt.core.auth.sessions import OpenedSession
 from octshop_rt.core.http.edge import HEADERS
 from octshop_rt.core.http.routes import Route
 from octshop_rt.core.mongo import Database
-from tests.http.knocks import KNOCKS, Knock
+from octshop_rt.im.api.files import POLICY
+from tests.http.knocking import Knock, fresh
+from tests.http.knocks import KNOCKS
 from tests.http.world import World, living
 
 PEOPLE = {Audience.BUYER: "buyer_a", Audience.STAFF: "owner", Audience.PLATFORM: "admin"}
@@ -53,8 +55,9 @@ async def test_every_route_against_forged_pages(world: World) -> None:  # issue 
         audience = route.permission.audience
         if not route.mutating or audience is Audience.PUBLIC:
             continue
-        world.ids["fresh_charge"] = world.ids["charge_s1"]
-        knock = await next(iter(KNOCKS[repr(route)].values()))(world, PEOPLE[audience])
+        make = next(iter(KNOCKS[repr(route)].values()))
+        await fresh(world, make)
+        knock = await make(world, PEOPLE[audience])
         browser = await _browser(world, audience)
         cookie = {"Cookie": f"{COOKIES[audience]}={browser.token}"}
         csrf = {"X-CSRF-Token": browser.csrf_token}
@@ -78,25 +81,32 @@ async def test_every_route_against_forged_pages(world: World) -> None:  # issue 
 async def test_every_route_is_dressed_whatever_it_answers(world: World) -> None:
     for route in world.app.routes:
         audience = route.permission.audience
-        world.ids["fresh_charge"] = world.ids["charge_s1"]
         for make in KNOCKS[repr(route)].values():
+            await fresh(world, make)
             who = PEOPLE.get(audience, "buyer_a")
             bearer = "" if audience is Audience.PUBLIC else await world.token(who, audience)
             knock = await make(world, who)
             for headers in ({}, {"Authorization": f"Bearer {bearer}"}, {"Accept": "image/gif"}):
                 _, _, answered = await _send(world, route, knock, headers)
-                for name, value in HEADERS.items():
+                for name, value in (HEADERS | _of_files(answered)).items():
                     assert answered[name] == value, (route, name)
                 assert "Server" not in answered
                 assert answered["X-Request-Id"]
 
 
+def _of_files(answered: Mapping[str, str]) -> dict[str, str]:
+    """What people sent comes with a stricter policy of its own."""
+    sent_by_people = answered["Content-Security-Policy"].startswith("sandbox")
+    return {"Content-Security-Policy": POLICY} if sent_by_people else {}
+
+
 async def test_no_field_a_client_may_not_set_is_taken(world: World) -> None:
     """Mass assignment: fields that only the server knows are refused on every route that takes a body."""
     known = ("id", "state", "buyer_id", "shop_id", "admin", "rights", "paid_at", "price_fen", "disabled_at")
-    world.ids["fresh_charge"] = world.ids["charge_s1"]
     for route in world.app.routes:
-        knock = await next(iter(KNOCKS[repr(route)].values()))(world, PEOPLE.get(route.permission.audience, "buyer_a"))
+        make = next(iter(KNOCKS[repr(route)].values()))
+        await fresh(world, make)
+        knock = await make(world, PEOPLE.get(route.permission.audience, "buyer_a"))
         if knock.body is None:
             continue
         audience = route.permission.audience

@@ -35,7 +35,7 @@ UPLOAD_REFUSALS: Final = (
 )  # fmt: skip
 # Shown in the page; everything else is only ever saved.
 SHOWN: Final = ("image/", "audio/", "video/")
-POLICY: Final = "sandbox; default-src 'none'"
+POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 THUMB_TYPE: Final = "image/webp"
 
 
