@@ -29,7 +29,7 @@ async def fresh(world: World, make: Make) -> None:
     told = spelled(make)
     if "fresh_charge" in told:
         world.ids["fresh_charge"] = await world.charge("owner", "S1", "T1")
-    if "fresh_case" in told or "/S1/desk/next" in told:
+    if "fresh_case" in told:
         world.ids["fresh_case"] = await world.case("buyer_a", "S1")
 
 

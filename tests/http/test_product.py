@@ -23,6 +23,8 @@ from tests.http.world import World, living
 PEOPLE = {Audience.BUYER: "buyer_a", Audience.STAFF: "owner", Audience.PLATFORM: "admin"}
 COOKIES = {Audience.BUYER: "oct_buyer", Audience.STAFF: "oct_staff", Audience.PLATFORM: "oct_admin"}
 
+LET_IN = {"desk.queue_empty"}  # the door opened, and nobody was waiting behind it
+
 
 @pytest.fixture
 async def world(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
@@ -73,7 +75,7 @@ async def test_every_route_against_forged_pages(world: World) -> None:  # issue 
             status, body, _ = await _send(world, route, knock, headers)
             assert (status, body["code"]) == (403, code), (route, headers)
         status, body, _ = await _send(world, route, knock, {**cookie, **csrf, **own})
-        assert status < 300, (route, status, body)
+        assert status < 300 or body["code"] in LET_IN, (route, status, body)
         tried += 1
     assert tried >= 15
 
@@ -97,7 +99,7 @@ async def test_every_route_is_dressed_whatever_it_answers(world: World) -> None:
 def _of_files(answered: Mapping[str, str]) -> dict[str, str]:
     """What people sent comes with a stricter policy of its own."""
     sent_by_people = answered["Content-Security-Policy"].startswith("sandbox")
-    return {"Content-Security-Policy": POLICY} if sent_by_people else {}
+    return {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"} if sent_by_people else {}
 
 
 async def test_no_field_a_client_may_not_set_is_taken(world: World) -> None:

@@ -76,8 +76,13 @@ def begin(product: Product, *, online: tuple[str, ...] = (AGENT,)) -> None:
             end = {"request_id": secrets.token_hex(10), "resolved": None}
             call("POST", f"{desk}/cases/{case['id']}/end", end, boss)
     for phone in (AGENT, OTHER, OWNER):
-        status = "online" if phone in online else "offline"
-        call("PUT", f"{desk}/me", {"status": status, "reason": ""}, _token(product, phone))
+        attend(product, phone, "online" if phone in online else "offline")
+
+
+def attend(product: Product, phone: str, status: str) -> None:
+    """This agent of the coffee shop takes buyers, or none."""
+    wish = {"status": status, "reason": ""}
+    call("PUT", f"{product.base}/api/v1/shop/{COFFEE}/desk/me", wish, _token(product, phone))
 
 
 def keep_quick_reply(product: Product, title: str, text: str) -> None:

@@ -68,13 +68,14 @@ def test_chat_over_a_cut_network(visit: Visit, gate: Gate) -> None:  # issue 9, 
     expect(page.locator("[data-card]")).to_be_visible()
     page.get_by_role("button", name="发送商品").click()
     say(page, "在吗？想问问大束还有吗")
-    expect(page.locator("[data-state=sent]")).to_have_count(2)
+    expect(page.locator(".mine[data-state=sent]")).to_have_count(2)
 
     agent = visit("/agent/", size="desk", signed_in=AGENT, audience="staff")
     desk = agent.page
+    desk.get_by_test_id("filter-all").click()
     desk.get_by_test_id("conversation").filter(has_text="拾光花房").click()
     expect(desk.get_by_test_id("log")).to_contain_text("在吗？想问问大束还有吗")
-    expect(page.locator("[data-state=read]")).to_have_count(2)
+    expect(page.locator(".mine[data-state=read]")).to_have_count(2)
     desk.get_by_test_id("composer").fill("您好，大束有的，现包现取。")
     desk.get_by_test_id("composer").press("Enter")
     expect(bubbles(page).last).to_have_text("您好，大束有的，现包现取。")

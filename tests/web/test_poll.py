@@ -123,6 +123,7 @@ def test_chat_works_where_upgrades_are_refused_and_lines_are_cut(
     settled(page, "这里不让用 WebSocket")
     assert wall.refused >= 2
     agent = open_desk(visit)
+    agent.page.get_by_test_id("filter-all").click()
     agent.page.get_by_test_id("conversation").filter(has_text="这里不让用 WebSocket").click()
     for n in range(6):
         agent.page.get_by_test_id("composer").fill(f"客服第{n}句")
