@@ -60,7 +60,7 @@ async def test_downloads_are_inert_cached_only_with_a_question_and_come_in_parts
     assert (whole.status, whole.content_type, await whole.read()) == (200, "video/mp4", film)
     assert whole.headers["Content-Disposition"] == "inline; filename*=UTF-8''a.mp4"
     for answer in (whole, await get(text["id"])):
-        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "private, no-cache"
     assert answer.content_type == "application/octet-stream"
