@@ -201,6 +201,8 @@ async def test_14_nothing_falls_between_the_sync_and_the_live(node: Node, db: Da
             await asyncio.sleep(0.05)
         await talking
         await judge(db, [agent, buyer], c)
+        assert buyer.texts(c) == ["hello", *map(str, range(150))]
+        assert buyer.client.reconnects
 
 
 async def test_15_a_crowd_that_drops_and_returns_at_once_is_synced(node: Node, db: Database):
@@ -214,6 +216,7 @@ async def test_15_a_crowd_that_drops_and_returns_at_once_is_synced(node: Node, d
         await until(lambda: all(person.shown for person in crowd))
         for person, c in zip(crowd, cs, strict=True):
             await judge_display(db, person, c)
+            assert person.texts(c) == [f"while you were away {c}"]
 
 
 async def judge_display(db: Database, person: Person, c: str) -> None:
@@ -234,6 +237,7 @@ async def test_17_a_half_open_line_is_noticed_on_both_ends(db: Database, town: T
             await until(lambda: buyer.client._link not in {None, before})
             await judge(db, [buyer, agent], c)
             await until(lambda: node.im.connections == 2)  # the dead one is not among them
+            assert buyer.texts(c) == ["1", "into the dark"]
 
 
 async def test_18_three_nodes_are_replaced_one_after_the_other_and_nobody_sees_it(db: Database, town: Town):

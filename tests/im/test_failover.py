@@ -86,4 +86,6 @@ async def test_a_store_in_trouble_acks_nothing_it_does_not_hold(
             over.set()
             await asyncio.wait_for(asyncio.gather(*talking), 30)
             await judge(db, people, c)
+            said = [text for text in people[0].texts(c) if text != "before"]
+            assert len(said) == sum(len(person.acked[c]) for person in people) - 1  # each promise once, no more
     await db.close()
