@@ -2,6 +2,7 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { Inbox, MessagesSquare } from '@lucide/vue'
 import type { Component } from 'vue'
+import { addWords, type Loaders } from '@kit/i18n'
 
 export interface Section {
   /** Below /agent/. */
@@ -12,6 +13,8 @@ export interface Section {
   /** Shown to those who hold it at any shop. */
   right: string
   page: () => Promise<unknown>
+  /** Words of its own, loaded with its page: locales/<name>.zh-CN.json and .en.json. */
+  words?: Loaders
   children?: RouteRecordRaw[]
 }
 
@@ -20,10 +23,15 @@ export const sections: Section[] = [
   { path: 'messages', name: 'messages', icon: Inbox, right: 'chat.answer', page: () => import('./pages/LeftMessages.vue') },
 ]
 
+async function open({ page, words }: Section): Promise<unknown> {
+  const [found] = await Promise.all([page(), words && addWords(words)])
+  return found
+}
+
 export const router = createRouter({
   history: createWebHistory('/agent/'),
   routes: [
-    ...sections.map(({ path, name, page, children }): RouteRecordRaw => ({ path: `/${path}`, name, component: page, children: children ?? [] })),
+    ...sections.map((one): RouteRecordRaw => ({ path: `/${one.path}`, name: one.name, component: () => open(one), children: one.children ?? [] })),
     { path: '/:rest(.*)*', redirect: '/' },
   ],
 })

@@ -48,14 +48,28 @@ export const i18n = createI18n({
 }) as I18n<Record<string, Words>, Record<string, typeof dates>, Record<string, typeof numbers>, string, false>
 
 let app: Loaders | null = null
-const loaded = new Set<string>()
+const parts: Loaders[] = []
+const loaded = new Set<Lang>()
 const listeners = new Set<(lang: Lang) => void>()
 
 async function load(lang: Lang): Promise<void> {
   if (loaded.has(lang)) return
   const [kit, own] = await Promise.all([kitWords[lang](), app?.[lang]()])
   i18n.global.setLocaleMessage(lang, { ...kit.default, ...own?.default })
+  // From here on `addWords` adds to this language itself, so a part that comes meanwhile is not forgotten.
   loaded.add(lang)
+  await Promise.all(parts.map((words) => merge(lang, words)))
+}
+
+async function merge(lang: Lang, words: Loaders): Promise<void> {
+  i18n.global.mergeLocaleMessage(lang, (await words[lang]()).default)
+}
+
+/** The words of a part of the app that is loaded when it is opened; both languages have them from then on. */
+export async function addWords(words: Loaders): Promise<void> {
+  if (parts.includes(words)) return
+  parts.push(words)
+  await Promise.all([...loaded].map((lang) => merge(lang, words)))
 }
 
 export function language(): Lang {
