@@ -1,8 +1,9 @@
 // The rail: every part of the desk a person can go to. A new part is one line here; its page is loaded when it is opened.
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
-import { Inbox, MessagesSquare } from '@lucide/vue'
+import { Inbox, MessagesSquare, Settings } from '@lucide/vue'
 import type { Component } from 'vue'
 import { addWords, type Loaders } from '@kit/i18n'
+import { settingsRoutes } from './settings/routes'
 
 export interface Section {
   /** Below /agent/. */
@@ -21,6 +22,10 @@ export interface Section {
 export const sections: Section[] = [
   { path: '', name: 'desk', icon: MessagesSquare, right: 'chat.answer', page: () => import('./pages/Workbench.vue') },
   { path: 'messages', name: 'messages', icon: Inbox, right: 'chat.answer', page: () => import('./pages/LeftMessages.vue') },
+  {
+    path: 'settings', name: 'settings', icon: Settings, right: 'chat.answer', page: () => import('./settings/shell/SettingsPage.vue'),
+    words: { 'zh-CN': () => import('./locales/settings.zh-CN.json'), en: () => import('./locales/settings.en.json') }, children: settingsRoutes,
+  },
 ]
 
 async function open({ page, words }: Section): Promise<unknown> {

@@ -50,6 +50,11 @@ export function chooseShop(id: string): void {
   localStorage.setItem(SHOP_KEY, id)
 }
 
+/** The one chosen last on this device, whether or not this person works there. */
+export function lastShop(): string {
+  return shopId.value
+}
+
 export function leaveShop(): void {
   chooseShop('')
 }
