@@ -5,7 +5,6 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import Product, Size, Visit, Visitor
-from tests.web.desk import CHAT, FIRST, begin
 from tests.web.people import AGENT, COFFEE, OWNER
 
 
