@@ -14,7 +14,8 @@ help:
 	@echo 'make run     the whole product with demo data on this machine (Ctrl-C stops it)'
 	@echo 'make test    everything that proves it works (make check included)'
 	@echo 'make check   style, types, import contracts and house rules'
-	@echo 'make bench   figures, with hardware, in loadtests/out/ (also: make bench-im, make soak, make chaos)'
+	@echo 'make bench   figures, with hardware, in loadtests/out/ (also: make soak, make chaos)'
+	@echo 'make bench-im  chat beside ejabberd, Synapse and a bare echo: loadtests/out/im.json and im.svg'
 	@echo 'make lock    requirements/*.txt anew from pyproject.toml (needs uv)'
 	@echo 'make openapi static/openapi.json anew from the routes'
 	@echo 'make clean   remove what was built; the data in var/ stays'
@@ -44,10 +45,10 @@ test: ready-test
 	  || { echo 'pages that failed, once more, one by one:'; $(BIN)/python -m pytest -q --lf --lfnf=none tests/web $(ARGS); }
 
 bench: ready-test
-	@for one in outbox orders scans im_send im_nodes im_crowd; do $(BIN)/python loadtests/$$one.py || exit 1; done
+	@for one in outbox orders scans im_send im_nodes im_crowd desk; do $(BIN)/python loadtests/$$one.py || exit 1; done
 
 bench-im: ready-test
-	@$(BIN)/python loadtests/im_send.py $(ARGS)
+	@$(BIN)/python loadtests/im_peers.py $(ARGS)
 
 chaos: ready-test
 	@$(BIN)/python loadtests/chaos.py $(ARGS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ import psutil
 from rich.progress import Progress
 
 from loadtests.im_link import connect
-from loadtests.im_send import PREFIX, Device, buyer, device, say, server
+from loadtests.im_send import PREFIX, Device, buyer, device, server
 from loadtests.im_server import KEY, Town
 from loadtests.report import Figure, at_most, measure
 from octshop_rt.core import mongo
@@ -73,7 +74,7 @@ class Crowd:
             asked = {"t": 17, "i": 3, "op": "open", "a": {"shop_id": "S1"}}
             answers = await asyncio.gather(*(one.ask(asked) for one in part))
             self.conversations += [answer["d"]["c"] for answer in answers]
-            say(part[0], self.conversations[at])
+            part[0].say(self.conversations[at], secrets.token_hex(8))
             self._progress.advance(bar, len(part))
 
     def leave(self) -> None:
@@ -117,7 +118,8 @@ async def broadcast(port: int, sessions: Sessions, crowd: Crowd, audience: int) 
     waits: list[float] = []
     for _ in range(20):
         began = time.perf_counter()
-        m = say(crowd.devices[0], crowd.conversations[0])
+        m = secrets.token_hex(8)
+        crowd.devices[0].say(crowd.conversations[0], m)
         while not all(m in one.got for one in agents):  # noqa: ASYNC110  (a thousand devices tell nobody)
             await asyncio.sleep(0.002)
         moments = [one.got[m] for one in agents]

@@ -23,9 +23,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from loadtests.im_send import TEXT, Device, audit, buyer, closed_loop, device, open_loop
+from loadtests.im_send import Device, audit, buyer, device
 from loadtests.im_server import KEY, Town
 from loadtests.report import Figure, at_least, at_most, measure, percentile
+from loadtests.talk import closed_loop, open_loop
 from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import Grant, Right, Staff
 from octshop_rt.core.auth.sessions import Sessions
@@ -103,7 +104,7 @@ async def busy(made: list[tuple[Device, str]], seconds: float) -> tuple[float, l
             m = secrets.token_hex(8)
             acked = one.events[m] = asyncio.Event()
             began = time.perf_counter()
-            one.link.send({"t": 5, "i": 7, "c": c, "m": m, "k": "text", "b": {"text": TEXT}})
+            one.say(c, m)
             await acked.wait()
             waits.append((time.perf_counter() - began) * 1000)
 

@@ -22,11 +22,13 @@ from octshop_rt.core.bus_redis import RedisBus
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.origin import ClientAddress, Origins
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.metrics import Metrics
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.redis import RedisClients
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.model import Party, ShopFacts
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.session import Policy, Rate
 from octshop_rt.im.ws.server import ImServer
 
@@ -82,7 +84,7 @@ async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str
     im = ImServer(
         db=db, clock=clock, ids=ids, bus=bus, tasks=TaskRegistry(), sessions=sessions, directory=town,
         may_watch=town.may_watch, origins=Origins("http://bench"), address=ClientAddress(()), node=node,
-        policy=POLICY,
+        policy=POLICY, metrics=Metrics(), guard=Guard(db, clock, ids, bus),
     )  # fmt: skip
     app.router.add_get("/im", im.handle if mode == "chat" else echo)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

@@ -43,8 +43,35 @@ def at_most(name: str, value: float, unit: str, aim: float) -> Figure:
     return Figure(name, value, unit, f"<= {aim:g}", value <= aim)
 
 
+def of_runs(
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    stretch: float | None = None,
+    bigger: bool = True,
+) -> list[Figure]:
+    """Median and worst of several runs, both held to the aim: at `least` or at `most`. `stretch` is told, not judged;
+    `bigger` says which end is the worst where there is no aim.
+    """
+    bigger = bigger and most is None
+    found = {"median": statistics.median(values), "worst": min(values) if bigger else max(values)}
+    goal = least if least is not None else most
+    aim = "" if goal is None else f"{'>=' if bigger else '<='} {goal:g}{'' if stretch is None else f' ({stretch:g})'}"
+    return [
+        Figure(
+            f"{name}, {which} of {len(values)}", value, unit, aim,
+            None if goal is None else value >= goal if bigger else value <= goal,
+        ) for which, value in found.items()
+    ]  # fmt: skip
+
+
 def percentile(values: Sequence[float], part: int) -> float:
     """The value below which `part` per cent of `values` lie."""
+    if len(values) < 2:
+        return values[0]
     return statistics.quantiles(values, n=100)[part - 1]
 
 
@@ -54,7 +81,7 @@ def tell(bench: str, figures: Sequence[Figure], *, about: str = "") -> None:
     table = Table("figure", "value", "unit", "aim", "ok", title=f"{machine}{about and ', '}{about}")
     for one in figures:
         table.add_row(one.name, f"{one.value:,.1f}", one.unit, one.aim, {True: "✓", False: "✗", None: ""}[one.ok])
-    Console(width=130).print(table)
+    Console(width=140).print(table)
     OUT.mkdir(exist_ok=True)
     (OUT / f"{bench}.json").write_text(json.dumps([msgspec.to_builtins(one) for one in figures], indent=1) + "\n")
 
