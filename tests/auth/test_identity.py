@@ -261,9 +261,9 @@ async def test_tickets_come_from_the_doors(settled: Town) -> None:
     bearer = {"Authorization": f"Bearer {body['token']}"}
     status, ticket, _ = await settled.ask("POST", "/buyer/ws-ticket", headers=bearer)
     assert status == 200
-    who = await settled.sessions.redeem_ticket(ticket["ticket"])
-    assert who is not None
-    assert who.person_id == settled.buyer_id
+    proven = await settled.sessions.redeem_ticket(ticket["ticket"])
+    assert proven is not None
+    assert proven.who.person_id == settled.buyer_id
 
 
 async def test_fsck_finds_what_was_planted(settled: Town) -> None:

@@ -22,7 +22,7 @@ from octshop_rt.core.auth.model import (
     Right,
     Staff,
 )
-from octshop_rt.core.auth.sessions import BARRED_FRESH_MS, CACHE_MS, RESUME_MS, REVOKED, TICKET_MS, Sessions
+from octshop_rt.core.auth.sessions import BARRED_FRESH_MS, CACHE_MS, RESUME_MS, REVOKED, TICKET_MS, Proven, Sessions
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.bus_redis import RedisBus
 from octshop_rt.core.clock import MINUTE, TestClock
@@ -33,6 +33,10 @@ from octshop_rt.core.redis import RedisClients
 WEB = Device(id="web-1", name="Chromium")
 KEY = b"k" * 32
 GRANT = Grant(merchant_id="M1", shop_id="S1", role="clerk", rights=frozenset({Right.REDEEM}))
+
+
+def whose(proven: Proven | None) -> object:
+    return None if proven is None else proven.who
 
 
 class Town:
@@ -205,7 +209,7 @@ async def test_a_ticket_opens_one_socket_once(nodes: tuple[Sessions, Sessions], 
     assert who is not None
     ticket = await here.ticket(who)
     assert await there.redeem_ticket(ticket.ticket + "x") is None
-    assert await there.redeem_ticket(ticket.ticket) == who
+    assert await there.redeem_ticket(ticket.ticket) == Proven(who, opened.session.idle_until)
     assert await there.redeem_ticket(ticket.ticket) is None
     late = await here.ticket(who)
     clock.advance(TICKET_MS)
@@ -226,7 +230,7 @@ async def test_a_resume_token_is_unforgeable_short_lived_and_ends_with_its_sessi
     who = await here.resolve(Audience.STAFF, opened.token)
     assert who is not None
     text = here.resume_token(who)
-    assert await there.redeem_resume(text) == who
+    assert whose(await there.redeem_resume(text)) == who
     for spoiled in (text[:-1], "A" + text[1:], text + "AA", "", "!", tokens.seal(b"other" * 8, b"x")):
         assert await there.redeem_resume(spoiled) is None
     clock.advance(RESUME_MS)
@@ -237,6 +241,20 @@ async def test_a_resume_token_is_unforgeable_short_lived_and_ends_with_its_sessi
     assert await there.redeem_resume(fresh) is None
 
 
+async def test_a_resume_token_ends_with_the_session_it_is_of(
+    nodes: tuple[Sessions, Sessions], clock: TestClock
+) -> None:
+    here, there = nodes
+    opened = await here.open(Audience.PLATFORM, "U1", WEB)
+    who = await here.resolve(Audience.PLATFORM, opened.token)
+    assert who is not None
+    clock.advance(SPANS[Audience.PLATFORM].idle - MINUTE)
+    text = here.resume_token(who, opened.session.idle_until)
+    assert await there.redeem_resume(text) == Proven(who, opened.session.idle_until)
+    clock.advance(MINUTE)
+    assert await there.redeem_resume(text) is None
+
+
 async def test_a_node_that_never_heard_of_a_revocation_finds_it(
     db: Database, clock: TestClock, ids: Ids, town: Town
 ) -> None:
@@ -245,7 +263,7 @@ async def test_a_node_that_never_heard_of_a_revocation_finds_it(
     who = await here.resolve(Audience.BUYER, opened.token)
     assert who is not None
     text = here.resume_token(who)
-    assert await there.redeem_resume(text) == who
+    assert whose(await there.redeem_resume(text)) == who
     clock.advance(1)
     await here.revoke(opened.session.id)
     clock.advance(BARRED_FRESH_MS)

@@ -12,7 +12,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.checks import CHECKS
-from octshop_rt.im.desk.model import Case, Step
+from octshop_rt.im.desk.model import DESK, Case, Step
 from octshop_rt.im.desk.settings import DeskPatch, Holiday
 from tests.desk.kit import SHOP, Node, at, buyer, node, staff
 
@@ -208,6 +208,47 @@ async def test_a_word_that_no_node_lived_to_hear_is_found_by_the_sweep(db: Datab
         clock.advance(30 * SECOND)
         await one.desk.upkeep.sweep()
         assert (await one.desk.cases.one(found.id)).rev == rev
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "seconds", "served_anew"),
+    [
+        ("agent", 1, True),  # it raced the end: nobody can have read it
+        ("agent", 10, True),  # its node died, it may not have been shown yet
+        ("agent", 20, False),  # seen and left
+        ("buyer", 1, False),  # who leaves after a last word is done
+        ("timer", 20, True),  # a timer has read nothing
+    ],
+)
+async def test_a_word_said_before_the_end_and_heard_after_it(
+    db: Database, clock: TestClock, ended_by: str, seconds: int, served_anew: bool
+) -> None:  # req I5
+    async with node(db, clock, works=False) as one:
+        await one.desk.upkeep.sweep()
+        case = await served(one, "U1")
+        await one.says(staff("U1"), case.c, "在的")
+        await one.case_when(case.c, lambda case: case.staff_s > 0 and case.waiting_since is None)
+        clock.advance(MINUTE)
+        hearing, one.conversations._said = one.conversations._said, []
+        said = await one.says(buyer(case.buyer_id), case.c, "还有一个问题")  # and the node that hears it dies
+        one.conversations._said = hearing
+        clock.advance(seconds * SECOND)
+        if ended_by == "agent":
+            await one.desk.end(at("U1"), case.id, one.request_id(), resolved=True)
+        elif ended_by == "buyer":
+            await one.desk.end_by_buyer(buyer(case.buyer_id), case.id, one.request_id())
+        else:
+            await one.desk.cases.end(case.id, "idle", DESK)
+        for _ in range(3):
+            clock.advance(30 * SECOND)
+            await one.desk.upkeep.sweep()
+        await one.quiet()
+        newest = await store.newest_case(db, case.c)
+        assert newest is not None
+        assert (newest.id != case.id) is served_anew
+        if served_anew:
+            assert (newest.state, newest.buyer_s) == ("queued", said.entry.s)
+            assert newest.waiting_since == said.entry.ts  # it has waited since it was said
 
 
 async def test_outside_hours_a_case_waits_marked_and_the_buyer_leaves_a_message(db: Database, clock: TestClock) -> None:

@@ -91,6 +91,12 @@ TO_CLIENT: dict[str, out.Outgoing] = {
     "pulled": out.Pulled(i=6, c=C, ents=[ENT], min=1, head=7),
     "result": out.Res(i=7, d=out.ResData(c=C)),
     "error": out.Err(i=2, code="im.rate_limited", msg="发送太快,请稍候", retry=True, after=200, c=C, m=M),
+    "renewed": out.Res(i=1, d=out.ResData(tok="resume-2")),
+    "busy": out.Err(i=2, code="core.busy", msg="系统繁忙", retry=True, after=1_500, c=C, m=M),
+    "token_expiring": out.Err(code="im.token_expiring", msg="登录即将到期", retry=True),
+    "note": out.Ent(
+        c=C, s=11, id="E05", f=U, fr="staff", m=M, k="note", b=Body(text="老顾客"), ts=AT, vis="staff"
+    ),
     "ping": out.Ping(n=3, uh=12),
     "goaway": out.Goaway(code="im.draining", after=1_500, by=30_000),
     "kick": out.Kick(code="im.replaced", msg="此设备已在别处打开"),

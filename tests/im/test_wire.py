@@ -6,6 +6,7 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import get_args
 
 import msgpack
 import msgspec
@@ -13,11 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from octshop_rt.core.errors import DomainError
+from octshop_rt.im import session
+from octshop_rt.im.conversation import model as conversation_model
+from octshop_rt.im.poll import server as polling
 from octshop_rt.im.wire.codec import BadFrame, BrokenProtocol, Encoding, decode, encode, message
-from octshop_rt.im.wire.incoming import Pong, Send
+from octshop_rt.im.wire.incoming import Incoming, Pong, Send
+from octshop_rt.im.wire.outgoing import Outgoing
+from octshop_rt.im.ws import refusals
 from tests.im.frames import TO_CLIENT, TO_SERVER, C, M, packed
 
 VECTORS = Path(__file__).parent.parent / "wire" / "mall_im_v1.json"
+PROTOCOL = Path(__file__).parents[2] / "docs" / "im-protocol.md"
 BOTH = list(Encoding)
 
 
@@ -40,6 +48,21 @@ def test_the_golden_vectors_are_what_we_write():
     if os.environ.get("OCTSHOP_WRITE_VECTORS"):
         VECTORS.write_text(json.dumps(vectors(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     assert json.loads(VECTORS.read_text(encoding="utf-8")) == vectors()
+
+
+def test_every_frame_has_a_vector_and_every_refusal_is_written_down():
+    assert {type(frame) for frame in TO_SERVER.values()} == set(get_args(Incoming))
+    assert {type(frame) for frame in TO_CLIENT.values()} == set(get_args(Outgoing))
+    written = PROTOCOL.read_text(encoding="utf-8")
+    spoken = (session, refusals, conversation_model, polling)
+    codes = {
+        one.code
+        for module in spoken
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, DomainError) and one.__module__ == module.__name__
+    }
+    assert len(codes) > 20
+    assert {code for code in codes if f"`{code}`" not in written} == set()
 
 
 @pytest.mark.parametrize("side", ["to_server", "to_client"])

@@ -64,9 +64,17 @@ class Ticket(Struct, frozen=True, kw_only=True):
     expires_at: Millis
 
 
+class Proven(Struct, frozen=True):
+    """Whom a living session belongs to, and when it ends unless it is used before."""
+
+    who: SignedIn
+    until: Millis
+
+
 class _Resume(Struct, frozen=True, array_like=True):
     issued_at: Millis
     who: Buyer | Staff | Admin
+    until: Millis = 0  # when the session ends, 0: not told
 
 
 class _Known(Struct, frozen=True):
@@ -147,10 +155,15 @@ class Sessions:
         return known is not None and known.until > self._clock.now()
 
     async def by_session(self, session_id: str) -> SignedIn | None:
-        """Who this living session belongs to now, read from the truth: for sockets that re-check."""
+        """Who this living session belongs to now, read from the truth."""
+        proven = await self.proven(session_id)
+        return None if proven is None else proven.who
+
+    async def proven(self, session_id: str) -> Proven | None:
+        """The same with the end of the session: for sockets that re-check."""
         session = await store.by_id(self._db, session_id)
         known = await self._admit(session, self._clock.now())
-        return None if known is None else known.who
+        return None if known is None else Proven(known.who, min(known.session.until, known.session.idle_until))
 
     async def revoke(self, session_id: str) -> None:
         """End one session, here at once and elsewhere as fast as the bus; ending it again is harmless."""
@@ -193,19 +206,19 @@ class Sessions:
         )
         return Ticket(ticket=f"{who.session_id}.{secret}", expires_at=until)
 
-    async def redeem_ticket(self, text: str) -> SignedIn | None:
+    async def redeem_ticket(self, text: str) -> Proven | None:
         """Who a ticket belongs to; None if it is unknown, late or used, or its session has ended."""
         session_id, _, secret = text.partition(".")
         now = self._clock.now()
         if not await store.take_ticket(self._db, tokens.token_hash(secret), session_id, now):
             return None
-        return await self.by_session(session_id)
+        return await self.proven(session_id)
 
-    def resume_token(self, who: SignedIn) -> str:
-        """Lets a lost socket come back within ten minutes without a ticket. For WELCOME."""
-        return tokens.seal(self._resume_key, self._resume.msgpack(_Resume(self._clock.now(), who)))
+    def resume_token(self, who: SignedIn, until: Millis = 0) -> str:
+        """Lets a lost socket come back within ten minutes, not after `until`, without a ticket. For WELCOME."""
+        return tokens.seal(self._resume_key, self._resume.msgpack(_Resume(self._clock.now(), who, until)))
 
-    async def redeem_resume(self, text: str) -> SignedIn | None:
+    async def redeem_resume(self, text: str) -> Proven | None:
         """Who a resume token belongs to; None if forged, older than ten minutes, or its session was ended or changed.
 
         Costs no read of its own: which sessions were ended is read at most once in three seconds.
@@ -218,13 +231,14 @@ class Sessions:
         except BadInput:
             return None
         now = self._clock.now()
-        if now - resume.issued_at >= RESUME_MS:
+        until = resume.until or now + RESUME_MS
+        if now >= min(until, resume.issued_at + RESUME_MS):
             return None
         if now - self._barred_read_at >= BARRED_FRESH_MS:
             await self._read_barred(now)
         if resume.issued_at <= self._barred.get(resume.who.session_id, -1):
             return None
-        return resume.who
+        return Proven(resume.who, until)
 
     async def sweep(self) -> int:
         """Delete long-ended sessions, old tickets and codes; how many sessions. Signing in does it once an hour."""

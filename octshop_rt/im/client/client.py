@@ -327,9 +327,15 @@ class ImClient:
             self._on_change(ent)
 
     async def _renew(self, link: Link) -> None:
-        with contextlib.suppress(LinkEnded, FrameRefused, TimeoutError):
+        """The session is about to end: prove oneself anew in place. If that fails, the usual way back applies."""
+        try:
             i = link.number()
-            await link.ask(Auth(i=i, tok=await self._ticket()), i)
+            renewed: Res = await link.ask(Auth(i=i, tok=await self._ticket()), i)
+        except Exception as fault:  # noqa: BLE001  (the ticket's fetcher is the caller's)
+            log.warning("not renewed", fault=repr(fault))
+        else:
+            if link is self._link:
+                self._resume = renewed.d.tok or self._resume
 
     # --- now and then -------------------------------------------------------------------------------------------------
 

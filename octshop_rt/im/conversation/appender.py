@@ -20,6 +20,7 @@ from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation import store
+from octshop_rt.im.conversation.admission import Admission
 from octshop_rt.im.conversation.model import Appended, Draft, Entry, IdemConflict
 
 log = structlog.get_logger(__name__)
@@ -71,9 +72,10 @@ class _Lane:
 class _Flight:
     """Rows of one write and whose they are."""
 
-    __slots__ = ("lanes", "owners", "rows")
+    __slots__ = ("began_at", "lanes", "owners", "rows")
 
     def __init__(self, lanes: list[_Lane]) -> None:
+        self.began_at = monotonic_ms()
         self.lanes = lanes
         self.rows: list[Entry] = []
         self.owners: list[tuple[_Lane, _Pending]] = []
@@ -105,8 +107,9 @@ class Appender:
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
         self._ready: OrderedDict[str, _Lane] = OrderedDict()
         self._pending: dict[Key, _Pending] = {}
-        self._flights: set[asyncio.Task[None]] = set()
+        self._flights: dict[asyncio.Task[None], _Flight] = {}
         self._woken = False
+        self.admission = Admission(parallel, most)
         self.clashes = 0  # numbers taken by another node, for the figures
 
     @property
@@ -114,17 +117,23 @@ class Appender:
         """Drafts not settled yet."""
         return len(self._pending)
 
+    @property
+    def slow_ms(self) -> float:
+        """How long a write takes now."""
+        return self.admission.slow_ms(self._oldest_ms())
+
     def submit(self, draft: Draft) -> asyncio.Future[Appended | DomainError]:
         """Queue a draft, in order, and return its outcome to come: Appended, IdemConflict, or UnknownOutcome.
 
-        The same draft while it is still on its way joins the first one. Busy (raised) when too much waits.
+        The same draft while it is still on its way joins the first one. Busy (raised) when it would wait too long.
         """
         key = (draft.c, draft.f, draft.m)
         first = self._pending.get(key)
         if first is not None:
             return self._join(first, draft)
-        if len(self._pending) >= self._most_waiting:
-            raise Busy
+        after = self.admission.after_ms(len(self._pending), self._oldest_ms())
+        if after or len(self._pending) >= self._most_waiting:
+            raise Busy(after_ms=int(max(after, 500) * (1 + random.random() / 2)))  # noqa: S311  (spreads who returns)
         pending = _Pending(draft, asyncio.get_running_loop().create_future())
         self._pending[key] = pending
         pending.done.add_done_callback(lambda _: self._pending.pop(key, None))
@@ -154,7 +163,10 @@ class Appender:
         if waiting := [pending.done for pending in self._pending.values()]:
             await asyncio.wait(waiting, timeout=seconds)
         if self._flights:
-            await asyncio.wait(set(self._flights), timeout=seconds)
+            await asyncio.wait(list(self._flights), timeout=seconds)
+
+    def _oldest_ms(self) -> int:
+        return max((monotonic_ms() - flight.began_at for flight in self._flights.values()), default=0)
 
     # --- queues -------------------------------------------------------------------------------------------------------
 
@@ -197,7 +209,7 @@ class Appender:
         while self._ready and len(self._flights) < self._parallel:
             flight = _Flight(self._board())
             task = asyncio.get_running_loop().create_task(self._fly(flight))
-            self._flights.add(task)
+            self._flights[task] = flight
             task.add_done_callback(self._landed)
 
     def _board(self) -> list[_Lane]:
@@ -217,7 +229,7 @@ class Appender:
         return lanes
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        self._flights.discard(task)
+        del self._flights[task]
         if self._ready:
             self._depart()
 
@@ -296,6 +308,8 @@ class Appender:
             await self._look_up(flight)
         else:
             self._stored(flight, len(flight.rows))
+        finally:
+            self.admission.wrote(monotonic_ms() - flight.began_at)
 
     def _stored(self, flight: _Flight, count: int) -> None:
         """The first `count` rows are durable: tell their senders, then everybody."""

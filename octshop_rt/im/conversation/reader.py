@@ -136,7 +136,8 @@ class Reader:
         if entries and entries[0].s <= read + 1:
             unread = rules.unread(entries, read, mine)
         elif head > read:
-            unread = await store.said_after(self._db, conversation.id, read, rules.heard_by(mine), rules.MOST_UNREAD)
+            since = max(read, head - rules.MOST_LOOKED)
+            unread = await store.said_after(self._db, conversation.id, since, rules.heard_by(mine), rules.MOST_UNREAD)
         else:
             unread = 0
         ents = rules.newest_within([entry.frame(mine) for entry in entries], rules.PER_CONVERSATION_BYTES)

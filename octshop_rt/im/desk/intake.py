@@ -39,6 +39,8 @@ _SAME_S = 5 * SECOND  # how stale the time of a waiting buyer's newest word may 
 _NEW_LASTS_MS = 1_800 * SECOND
 _ROUND_S = 0.02
 _AT_ONCE = 16
+_READ_MS = 2 * SECOND  # so long a word must have stood there to have been read
+_SHOWN_MS = 15 * SECOND  # so long a word may take to every screen if the node it was said at dies (the net, and a look)
 
 
 class Around(Protocol):
@@ -309,11 +311,19 @@ def _tells_nothing_new(case: Case, word: Word) -> bool:
 
 
 def _of_the_past(case: Case, word: Word) -> bool:
-    """Whether a buyer's newest word was heard by a case that is over, or answered there. The row may lack the last
-    words of a buyer who was known to wait: those follow one that it has within seconds.
+    """Whether a buyer's newest word, heard after the end, needs no new case: it was heard or answered before, the buyer
+    left after it, or a person who ended the case had it on the screen. A timer has seen nothing. Whoever may have been
+    overlooked gets a new case: rather one too many than a buyer left in silence.
     """
-    soon_after = word.buyer_at - (case.buyer_at or 0) < _SAME_S and word.buyer_at <= (case.ended_at or 0)
-    return word.buyer_s <= max(case.buyer_s, case.staff_s) or soon_after
+    if word.buyer_s <= max(case.buyer_s, case.staff_s):
+        return True
+    last = case.history[-1]
+    before_the_end = (case.ended_at or 0) - word.buyer_at
+    if last.why == "left":
+        return before_the_end >= 0
+    if word.buyer_at - (case.buyer_at or 0) < _SAME_S:  # one more word of a buyer who waited: the row may lack it
+        return before_the_end >= _READ_MS
+    return last.by != DESK and before_the_end >= _SHOWN_MS
 
 
 async def _nobody(_shop_id: str) -> bool:

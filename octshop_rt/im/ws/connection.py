@@ -17,7 +17,8 @@ class Connection(ABC):
     """The hub's Link. `who` is set once HELLO was good. What a slow reader does not take the session bounds."""
 
     __slots__ = (
-        "_pings", "checked_at", "device", "encoding", "id", "lang", "owing", "role", "session", "watched", "who",
+        "_pings", "checked_at", "device", "encoding", "ends_at", "id", "lang", "owing", "role", "session", "watched",
+        "who",
     )  # fmt: skip
 
     def __init__(self, link_id: str, encoding: Encoding, policy: Policy, owing: set[Connection]) -> None:
@@ -30,6 +31,7 @@ class Connection(ABC):
         self.lang: Lang = "zh-CN"
         self.watched = 0
         self.checked_at = monotonic_ms()
+        self.ends_at = self.checked_at  # when the person's session does, as far as one knows
         self.owing = owing  # the server's set of connections that are owed a GAP
         self._pings = 0
 

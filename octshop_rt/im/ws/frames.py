@@ -28,7 +28,7 @@ from octshop_rt.im.ws.refusals import BadField, InternalFault, NotYours, SignedO
 log = structlog.get_logger(__name__)
 
 MayWatch = Callable[[Party, Topic, str], Awaitable[bool]]
-Renew = Callable[[Connection, str], Awaitable[bool]]
+Renew = Callable[[Connection, str], Awaitable[ResData | None]]
 
 _MOST_WATCHED = 200
 
@@ -99,9 +99,10 @@ class Frames:
             case Sub():
                 await self._watch(socket, frame)
             case Auth():
-                if not await self._renew(socket, frame.tok):
+                renewed = await self._renew(socket, frame.tok)
+                if renewed is None:
                     raise SignedOut
-                socket.send(Res(i=frame.i))
+                socket.send(Res(i=frame.i, d=renewed))
             case Pong() | _:
                 pass
 

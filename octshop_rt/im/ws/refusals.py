@@ -15,6 +15,16 @@ class SignedOut(DomainError):
     en = "Your sign-in has ended; sign in again"
 
 
+class TokenExpiring(DomainError):
+    """The session behind this connection is about to end: AUTH with a fresh ticket keeps it open."""
+
+    code = "im.token_expiring"
+    status = 401
+    retry = True
+    zh = "登录即将到期，正在续期"
+    en = "Your sign-in is about to end and is being renewed"
+
+
 class Replaced(DomainError):
     """The same device opened a newer connection."""
 

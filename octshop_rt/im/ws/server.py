@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Generator
 import structlog
 from aiohttp import web
 
-from octshop_rt.core.auth.model import Buyer, Staff
+from octshop_rt.core.auth.model import Staff
 from octshop_rt.core.auth.sessions import REVOKED, Sessions
 from octshop_rt.core.bus import Bus, Unsubscribe
 from octshop_rt.core.clock import Clock, monotonic_ms
@@ -25,7 +25,6 @@ from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation import rules
 from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.im.conversation.contents import Cards
-from octshop_rt.im.conversation.model import Party
 from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.conversation.service import Conversations, Directory
 from octshop_rt.im.guard.service import Guard
@@ -43,11 +42,11 @@ from octshop_rt.im.ws.connection import Connection
 from octshop_rt.im.ws.frames import Frames, MayWatch
 from octshop_rt.im.ws.refusals import Draining, Replaced, SignedOut, TooManyLinks, language
 from octshop_rt.im.ws.socket import Socket
+from octshop_rt.im.ws.standing import Standing
 from octshop_rt.im.ws.wheel import Wheel
 
 log = structlog.get_logger(__name__)
 
-_MOST_RESUME = 3_500  # characters: a resume token must fit into HELLO
 _WAVES = 20  # GOAWAY reaches a twentieth of the sockets at a time
 
 
@@ -81,7 +80,6 @@ class ImServer:
         self._clock = clock
         self._ids = ids
         self._bus = bus
-        self._sessions = sessions
         self._origins = origins
         self._address = address
         self._node = node
@@ -94,7 +92,8 @@ class ImServer:
             db, clock, ids, bus, self.router, directory, mesh=mesh, media=media, cards=cards, guard=guard
         )
         self.changes = Changes(db, clock, Outbox(clock, ids), self.conversations, media)
-        self.frames = Frames(self.conversations, self.changes, self.hub, tasks, may_watch, self._renew)
+        self._standing = Standing(sessions, clock, self.hub)
+        self.frames = Frames(self.conversations, self.changes, self.hub, tasks, may_watch, self._standing.renew)
         self._sockets: dict[str, Connection] = {}
         self.owing: set[Connection] = set()
         self._unknown: Counter[str] = Counter()
@@ -157,6 +156,8 @@ class ImServer:
         metrics.gauge("im_connections", "Greeted sockets", lambda: len(self._sockets))
         metrics.gauge("im_slow", "Sockets that are owed entries", lambda: len(self.owing))
         metrics.gauge("im_waiting", "Messages not yet settled", lambda: appender.waiting)
+        metrics.gauge("im_store_ms", "How long a durable write takes now, at its slowest", lambda: appender.slow_ms)
+        metrics.gauge("im_refused", "Messages refused because the store is slow", lambda: appender.admission.refused)
         metrics.gauge("im_clashes", "Numbers another node took first, since the start", lambda: appender.clashes)
         metrics.gauge("im_caught", "Entries the bus had lost and the log gave, since the start", lambda: net.caught)
 
@@ -217,15 +218,15 @@ class ImServer:
                 raise Closing(Close.HELLO_TIMEOUT) from None
             if data is None:
                 raise ConnectionResetError
-            hello, who = await self._recognise(socket, data)
-        self._let_in(socket, hello, who)
+            hello, known = await self._recognise(socket, data)
+        self._let_in(socket, hello, known)
 
     async def meet(self, connection: Connection, data: bytes, ip: str) -> None:
         """HELLO that came in another way than over a socket: WELCOME, or Closing flies out."""
         connection.session.bytes_in(len(data))
         with self._stranger(ip):
-            hello, who = await self._recognise(connection, data)
-        self._let_in(connection, hello, who)
+            hello, known = await self._recognise(connection, data)
+        self._let_in(connection, hello, known)
 
     @contextlib.contextmanager
     def _stranger(self, ip: str) -> Generator[None]:
@@ -237,20 +238,20 @@ class ImServer:
             if not self._unknown[ip]:
                 del self._unknown[ip]
 
-    async def _recognise(self, socket: Connection, data: bytes) -> tuple[Hello, Party | None]:
+    async def _recognise(self, socket: Connection, data: bytes) -> tuple[Hello, bool]:
         hello = self._first(socket, data)
         socket.session.greeted(monotonic_ms())
         socket.lang = language(hello.lang)
         try:
-            return hello, await self._who(hello.tok)
+            return hello, await self._standing.prove(socket, hello.tok)
         except DomainError as refusal:  # the store is away: come back
             raise Closing(Close.INTERNAL, refusal.code) from None
 
-    def _let_in(self, socket: Connection, hello: Hello, who: Party | None) -> None:
-        if who is None:
+    def _let_in(self, socket: Connection, hello: Hello, known: bool) -> None:
+        if not known:
             socket.kick(SignedOut())
             raise Closing(Close.AUTH_FAILED)
-        self._welcome(socket, who, hello)
+        self._welcome(socket, hello)
 
     def _first(self, socket: Connection, data: bytes) -> Hello:
         try:
@@ -261,16 +262,11 @@ class ImServer:
             raise Closing(Close.BROKEN_PROTOCOL, "hello comes first, alone")
         return frames[0]
 
-    async def _who(self, tok: str) -> Party | None:
-        """The person behind a ticket ("session.secret") or a resume token (no dot)."""
-        who = await (self._sessions.redeem_ticket(tok) if "." in tok else self._sessions.redeem_resume(tok))
-        return who if isinstance(who, Buyer | Staff) else None
-
-    def _welcome(self, socket: Connection, who: Party, hello: Hello) -> None:
+    def _welcome(self, socket: Connection, hello: Hello) -> None:
         """From here on it hears everything: the rooms are entered before the client can ask what it has missed."""
+        who = socket.person
         staff = isinstance(who, Staff)
         socket.role = "staff" if staff else "buyer"
-        socket.who = who
         socket.device = hello.dev
         key = f"{socket.role}:{who.person_id}"
         for replaced in self.presence.arrive(key, hello.dev, socket.id):
@@ -279,7 +275,6 @@ class ImServer:
         self._make_room(socket, key, self.policy.links_staff if staff else self.policy.links_buyer)
         self.router.arrived(Arrival(key, hello.dev, socket.id))
         socket.session.welcomed(staff=staff)
-        resume = self._sessions.resume_token(who)
         policy = self.policy
         socket.send(
             Welcome(
@@ -291,7 +286,7 @@ class ImServer:
                 now=self._clock.now(),
                 hb=policy.heartbeat_s,
                 lim=Limits(frame=policy.frame_bytes, out=policy.soft_bytes, window=policy.window, text=MOST_TEXT),
-                tok=resume if len(resume) <= _MOST_RESUME else None,
+                tok=self._standing.resume_token(socket),
                 resumed="." not in hello.tok,
             )
         )
@@ -327,46 +322,15 @@ class ImServer:
 
     # --- who it still is ----------------------------------------------------------------------------------------------
 
-    async def _renew(self, socket: Connection, tok: str) -> bool:
-        """AUTH: the same person, proved anew."""
-        who = await self._who(tok)
-        if who is None or type(who) is not type(socket.who) or who.person_id != socket.person.person_id:
-            return False
-        before = rules.home_rooms(socket.person)
-        socket.who = who
-        socket.checked_at = monotonic_ms()
-        self.hub.leave(socket, before - rules.home_rooms(who))
-        self.hub.enter(socket, rules.home_rooms(who))
-        return True
-
     def _revoked(self, _channel: str, payload: bytes) -> None:
         """A session has ended or its rights have changed: its sockets hear nothing more until that is known."""
         session_id = payload.decode("ascii", "replace")
         for socket in list(self._sockets.values()):
             if socket.who is not None and socket.who.session_id == session_id:
-                self._spawn(self._end_or_return(socket))
+                self._spawn(self._standing.end_or_return(socket))
 
     def _recheck(self, socket: Connection) -> None:
-        self._spawn(self._check(socket))
-
-    async def _check(self, socket: Connection) -> None:
-        """Read the truth about a socket's person: nothing relies on the bus alone."""
-        who = socket.person
-        with contextlib.suppress(DomainError):  # the store is away: asked again at the next beat
-            now = await self._sessions.by_session(who.session_id)
-            socket.checked_at = monotonic_ms()
-            if now != who:
-                await self._end_or_return(socket)
-
-    async def _end_or_return(self, socket: Connection) -> None:
-        self.hub.leave(socket)
-        try:
-            still = await self._sessions.by_session(socket.person.session_id) is not None
-        except DomainError:
-            still = True  # unknown: the next HELLO finds out
-        if not still:
-            socket.kick(SignedOut())
-        await socket.close(Close.GOING_AWAY if still else Close.AUTH_FAILED)
+        self._spawn(self._standing.check(socket))
 
     # --- replaced, dead -----------------------------------------------------------------------------------------------
 

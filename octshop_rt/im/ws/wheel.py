@@ -10,6 +10,7 @@ import structlog
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.im.session import Closing
 from octshop_rt.im.ws.connection import Connection
+from octshop_rt.im.ws.standing import WARN_MS
 
 log = structlog.get_logger(__name__)
 
@@ -94,5 +95,7 @@ class Wheel:
         except Exception:
             log.exception("heartbeat failed")
             return
-        if self._doubt_at > socket.checked_at or monotonic_ms() - socket.checked_at > _CHECK_MS:
+        now = monotonic_ms()
+        doubtful = self._doubt_at >= socket.checked_at or now - socket.checked_at > _CHECK_MS
+        if doubtful or socket.ends_at - now <= WARN_MS:
             self._recheck(socket)
