@@ -11,7 +11,7 @@ import { isCertain } from '@kit/staff/certain'
 import type { AskedCharge } from '@kit/api/types'
 import { Till, type Takings } from './api'
 import { drop, keep, kept, type Open } from './open'
-import { IDLE, isOpen, REVERSE_AFTER_MS, step, type Ask, type Charge, type Happening, type Method, type Phase } from './pay'
+import { IDLE, isOpen, isTillHeld, REVERSE_AFTER_MS, step, type Ask, type Charge, type Happening, type Method, type Phase } from './pay'
 
 /** With the socket up, notices tell; asking is the net below. With it down, asking is all there is. */
 const ASK_ONLINE_MS = 8_000
@@ -147,8 +147,11 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
     })
 
   function next(): void {
+    const unseen = isTillHeld(phase.value)
     happen({ kind: 'next' })
     takeUp()
+    // The server named a charge that this page had not heard of.
+    if (unseen && phase.value.kind === 'idle') void loadTakings()
   }
 
   /** Charges of this till the server calls open, but for the one on the panel. */

@@ -50,6 +50,11 @@ export function isHeldSum(phase: Phase): boolean {
   return phase.kind === 'unknown' && phase.charge?.reason_code === 'amount_mismatch'
 }
 
+/** Refused because another device's charge is open at this till. */
+export function isTillHeld(phase: Phase): boolean {
+  return phase.kind === 'refused' && phase.code === 'bill.till_held'
+}
+
 /** An open collection holds the till: nothing else may begin. */
 export function isOpen(phase: Phase): boolean {
   return OPEN.has(phase.kind) && !isHeldSum(phase)

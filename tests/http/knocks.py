@@ -48,6 +48,17 @@ def fresh_order(whose: str, sku: str) -> Make:
     return make
 
 
+def charging(shop: str, till: str, *able: str) -> Make:
+    """At a till that nothing holds when it is asked by those who may charge; the others are refused before that."""
+
+    async def make(world: World, who: str) -> Knock:
+        if who in able:
+            await world.free_till(who, shop, till)
+        return await acting(f"/shop/{shop}/tills/{till}/charges", amount_fen=100)(world, who)
+
+    return make
+
+
 def code_of(path: str, voucher: str, buyer: str, *, acts: bool) -> Make:
     """The code that `buyer` would read out to the clerk now: older ones are void."""
 
@@ -240,8 +251,9 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": at("/shop/@missing/profile"),
     },
     f"POST {TILL}/charges": {
-        "own": acting("/shop/S1/tills/T1/charges", amount_fen=100),
-        "other": acting("/shop/S3/tills/T4/charges", amount_fen=100),
+        "own": charging("S1", "T1", "cashier", "manager", "owner"),
+        "held": acting("/shop/S1/tills/T1/charges", amount_fen=100),  # by the last one above
+        "other": charging("S3", "T4", "owner_m2"),
         "missing": acting("/shop/S1/tills/@missing/charges", amount_fen=100),
         "their_till": acting("/shop/S1/tills/T4/charges", amount_fen=100),
     },

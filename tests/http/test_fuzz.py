@@ -94,6 +94,7 @@ async def test_a_door_stands_whatever_is_thrown_at_it(
     world: World, tmp_path: Path, name: str, audience: Audience, paths: str
 ) -> None:  # issue 8
     token = await world.token(name, audience)
+    await world.free_till("owner", "S1", "T1")
     config = _config(world, tmp_path)
     wide = ("--include-path-regex", paths, "--exclude-path-regex", ENDING)
     named = ("--include-path-regex", paths, "--exclude-path-regex", f"{ENDING}|{LEARNT}")

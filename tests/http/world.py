@@ -148,9 +148,15 @@ class World:
         return await self.must(buyer, "POST", "/buyer/payments", body)
 
     async def charge(self, staff: str, shop: str, till: str) -> str:
-        """A dynamic code waiting at a till."""
+        """A dynamic code waiting at a till; what held the till is taken away first."""
+        await self.free_till(staff, shop, till)
         body = {"request_id": self.request_id(), "amount_fen": 800}
         return str((await self.must(staff, "POST", f"/shop/{shop}/tills/{till}/charges", body))["id"])
+
+    async def free_till(self, staff: str, shop: str, till: str) -> None:
+        """Nobody can pay at a till any more: it may charge."""
+        for one in (await self.must(staff, "GET", f"/shop/{shop}/tills/{till}/takings"))["open"]:
+            await self.must(staff, "POST", f"/shop/{shop}/tills/{till}/charges/{one['id']}/close")
 
     async def voucher(self, buyer: str, sku: str) -> Any:
         """Buy, pay on the simulated phone, wait for the voucher."""

@@ -97,6 +97,12 @@ async def bill_reversed_and_kept(house: House) -> None:
     await bill_store.BILLS.update(house.db, {}, {"$set": {"unwanted_at": 1}})
 
 
+async def second_charge_at_one_till(house: House) -> None:
+    await house.charge(700)
+    await bill_store.HOLDS.delete(house.db, {})
+    await house.charge(800)
+
+
 async def marks_gone(house: House) -> None:
     await store.SUBJECTS.delete(house.db, {})
 
@@ -161,6 +167,7 @@ async def refund_taken_from_another_shop(house: House) -> None:
         (bill_of_another_shop, "F35"),
         (bills_gone, "F35"),
         (bill_reversed_and_kept, "F35"),
+        (second_charge_at_one_till, "F35"),
         (marks_gone, "F36"),
         (mark_of_another, "F36"),
         (paid_twice, "F36"),

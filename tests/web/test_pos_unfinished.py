@@ -126,28 +126,40 @@ def test_a_closed_page_leaves_its_charge_on_every_screen_of_the_till(  # finding
     expect(page.get_by_test_id("unfinished")).to_have_count(0)
 
 
-def test_two_open_charges_are_settled_one_after_the_other(  # finding 6
-    visit: Visit, product: Product, wallet: Wallet
+def test_a_second_charge_is_refused_and_the_open_one_shown(  # issue 13
+    visit: Visit, product: Product, gate: Gate, wallet: Wallet
 ) -> None:
+    gate.allow(r"^failed: GET .*/takings|^refused: 409 POST .*/charges")
+    gate.allow(r"ERR_CONNECTION")
+    cashier = visit("/pos/", signed_in=CASHIER, audience="staff", size="phone")
+    page = at_the_till(cashier, OTHER_TILL)
+    # Another device charges at this till, and the news does not come here.
+    page.route("**/takings", lambda route: route.abort("connectionreset"))
     device = {"id": secrets.token_hex(8), "name": "test"}
     who = {"phone": CASHIER, "password": PASSWORD, "device": device, "bearer": True}
     token = ask("POST", f"{product.base}/api/v1/staff/login", who)["token"]
-    for amount_fen in (3600, 4800):
-        wish = {"request_id": secrets.token_hex(12), "amount_fen": amount_fen}
-        ask("POST", f"{product.base}/api/v1/shop/{COFFEE}/tills/{OTHER_TILL}/charges", wish, token)
-    cashier = visit("/pos/", signed_in=CASHIER, audience="staff", size="phone")
-    page = come_back(cashier, OTHER_TILL)
-    expect(page.get_by_test_id("panel-waiting")).to_contain_text("36")
-    expect(page.get_by_test_id("qr")).to_be_visible()
-    expect(page.get_by_test_id("unfinished")).to_contain_text("另有 1 笔")
-    expect(page.get_by_test_id("close-charge")).to_be_in_viewport(ratio=1)
-    cashier.shot("pos-found-two-phone")
-    page.get_by_test_id("close-charge").click()
-    expect(page.get_by_test_id("panel-closed")).to_be_visible()
+    wish = {"request_id": secrets.token_hex(12), "amount_fen": 3600}
+    theirs = ask("POST", f"{product.base}/api/v1/shop/{COFFEE}/tills/{OTHER_TILL}/charges", wish, token)
+    code = wallet.payment_code()
+    amount(page, "48")
+    gun(page, code)
+    refused = page.get_by_test_id("panel-refused")
+    expect(refused).to_contain_text("还有一笔收款没有结果")
+    expect(page.get_by_test_id("again")).to_have_count(0)
+    cashier.shot("pos-till-held-phone")
+    page.unroute("**/takings")
     page.get_by_test_id("next").click()
-    expect(page.get_by_test_id("panel-waiting")).to_contain_text("48")
-    wallet.scan(page.get_by_test_id("qr").get_attribute("data-text") or "")
+    expect(page.get_by_test_id("panel-waiting")).to_contain_text("36")
+    expect(page.get_by_test_id("unfinished")).to_contain_text("没有结束的收款")
+    expect(page.get_by_test_id("close-charge")).to_be_in_viewport(ratio=1)
+    cashier.shot("pos-found-waiting-phone")
+    wallet.scan(theirs["code_url"])
     expect(page.get_by_test_id("panel-paid")).to_be_visible()
+    # The code of the refused one was never used.
+    page.get_by_test_id("next").click()
+    amount(page, "48")
+    gun(page, code)
+    expect(page.get_by_test_id("panel-paid")).to_contain_text("48")
     page.get_by_test_id("next").click()
     expect(page.get_by_test_id("panel-idle")).to_be_visible()
 

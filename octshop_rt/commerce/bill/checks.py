@@ -50,8 +50,21 @@ async def returned_goes_back(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F35", object_id=bill.id, expected=f"{bill.amount_fen} given back", found="it was not")
 
 
+async def one_charge_a_till(db: Database) -> AsyncIterator[Finding]:
+    """Of charges that may still be paid, a till has one, and it is the one that holds it."""
+    async for bill in store.every(db):
+        if bill.state is not BillState.OPEN:
+            continue
+        hold = await store.hold(db, bill.till_id)
+        # Looked at in this order: a charge that ends between the two looks may have handed the till on.
+        if (hold is None or hold.bill_id != bill.id) and await payment_checks.is_unfinished(db, bill.payment_id):
+            found = "by nothing" if hold is None else f"by {hold.bill_id}"
+            yield Finding(check="F35", object_id=bill.id, expected=f"{bill.till_id} held by it", found=found)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F35", text="a bill is settled exactly when its payment is paid", run=follows_payment),
     Check(id="F35s", text="a bill and its payment name each other and the same sum", run=same_sum),
+    Check(id="F35t", text="a till has one open charge at most, which holds it", run=one_charge_a_till),
     Check(id="F35r", text="a returned bill was given back whole", run=returned_goes_back),
 )

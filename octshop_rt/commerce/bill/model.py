@@ -64,6 +64,14 @@ class Bill(Struct, frozen=True, kw_only=True):
         return f"bill:{self.id}"
 
 
+class TillHold(Struct, frozen=True, kw_only=True):
+    """What holds a till: the charge begun last at it, until its payment is settled. `id` is the till."""
+
+    id: Id
+    bill_id: Id
+    payment_id: Id
+
+
 class TillPlace(Struct, frozen=True, kw_only=True):
     """Where and by whom a charge is made."""
 
@@ -131,6 +139,17 @@ class NotAnAmount(DomainError):
     status = 400
     zh = "收款金额必须大于 0"
     en = "The amount must be more than zero"
+
+
+class TillHeld(DomainError):
+    """A charge of this till may still be paid: one more could be the second for the same customer. It is named in the
+    data (`charge_id`, `amount_fen`) and by `open` of the takings.
+    """
+
+    code = "bill.till_held"
+    status = 409
+    zh = "本收银台还有一笔收款没有结果，请先查询或撤销它，再收下一笔"
+    en = "A charge at this till has no outcome yet; query or reverse it before the next"
 
 
 class NotYoursToGiveBack(DomainError):

@@ -16,6 +16,8 @@ from octshop_rt.commerce.bill.model import (
     NotAnAmount,
     NotYoursToGiveBack,
     Takings,
+    TillHeld,
+    TillHold,
     TillPlace,
     TooLateToReverse,
 )
@@ -57,8 +59,8 @@ class BillService:
         """Charge: with a scanned code from the buyer's wallet, without one by a code for the buyer to scan.
 
         The same request again shows the same charge and calls nobody. NotAnAmount, NotAPaymentCode, CodeNotAccepted,
-        NoChannelAccount, RequestConflict, RequestForbidden: nothing was charged. A charge the channel refused is an
-        answer, not an error.
+        NoChannelAccount, RequestConflict, RequestForbidden, TillHeld: nothing was charged. A charge the channel
+        refused is an answer, not an error.
         """
         if amount_fen <= 0:
             raise NotAnAmount
@@ -77,20 +79,34 @@ class BillService:
         bill = self._bill(place, bill_id, draft, request_id, fingerprint)
 
         async def work(tx: Transaction) -> None:
+            await self._take_till(tx, bill)
             await store.add(tx, bill)
             await self._cashier.insert(tx, draft)
 
         try:
             await self._db.transact(work)
-        except DuplicateKey:
+        except (DuplicateKey, TillHeld) as refused:
             faster = await store.by_request(self._db, place.till_id, request_id)
-            if faster is None and await self._cashier.forbidden(place.till_id, request_id):
+            if faster is not None:
+                return await self._repeated(faster, fingerprint)
+            if await self._cashier.forbidden(place.till_id, request_id):
                 raise RequestForbidden from None
-            if faster is None:
+            if isinstance(refused, TillHeld):
                 raise
-            return await self._repeated(faster, fingerprint)
+            # The first charge a till ever had ran beside this one and was faster: judge again.
+            return await self.charge(place, request_id=request_id, amount_fen=amount_fen, auth_code=auth_code)
         await self._cashier.go(draft, auth_code)
         return await self._shown(bill)
+
+    async def _take_till(self, tx: Transaction, bill: Bill) -> None:
+        """One charge at a till at a time, whichever devices and tabs press. TillHeld."""
+        before = await store.hold(tx, bill.till_id)
+        if before is not None and await self._cashier.may_still_be_paid(tx, before.payment_id):
+            held = await store.by_id(tx, before.bill_id)
+            assert held is not None, "a till is held by a bill that is stored with the hold"
+            raise TillHeld(charge_id=held.id, amount_fen=held.amount_fen)
+        row = TillHold(id=bill.till_id, bill_id=bill.id, payment_id=bill.payment_id)
+        await store.take_till(tx, row, after=before)
 
     def _bill(self, place: TillPlace, bill_id: str, draft: Draft, request_id: RequestId, fingerprint: str) -> Bill:
         return Bill(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from octshop_rt.commerce.bill.model import BILL_LIFE, Bill, BillState
+from octshop_rt.commerce.bill.model import BILL_LIFE, Bill, BillState, TillHold
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Place, Transaction, index
 
@@ -19,10 +19,25 @@ BILLS = Collection(
     ],
     shard_key=("till_id",),
 )
+HOLDS = Collection("trading", "till_holds", TillHold, shard_key=("_id",))
 
 
 async def add(tx: Transaction, row: Bill) -> None:
     await BILLS.insert(tx, row)
+
+
+async def hold(at: Place, till_id: str) -> TillHold | None:
+    return await HOLDS.one(at, {"_id": till_id})
+
+
+async def take_till(tx: Transaction, row: TillHold, *, after: TillHold | None) -> None:
+    """Let `row` follow what held the till until now. Of two transactions that do so side by side one conflicts, or
+    meets DuplicateKey, and judges again.
+    """
+    if after is None:
+        await HOLDS.insert(tx, row)
+    else:
+        await HOLDS.update(tx, {"_id": row.id}, {"$set": {"bill_id": row.bill_id, "payment_id": row.payment_id}})
 
 
 async def at_till(at: Place, till_id: str, bill_id: str) -> Bill | None:

@@ -66,6 +66,10 @@ class Cashier:
         """Whether a request was called off before it came."""
         return await self._payments.forbidden(_opener(till_id), request_id)
 
+    async def may_still_be_paid(self, tx: Transaction, payment_id: str) -> bool:
+        """Whether the channel has not ended this charge yet."""
+        return await self._payments.is_unfinished(tx, payment_id)
+
     async def unfinished(self, till_id: str, limit: int) -> list[Payment]:
         """Charges of a till that may still be paid, oldest first."""
         return await self._payments.unfinished(_opener(till_id), limit)

@@ -41,6 +41,12 @@ async def paid_here_at(db: Database, payment_id: str) -> Millis | None:
     return max((change.at for change in payment.history if change.to == PaymentState.PAID), default=0)
 
 
+async def is_unfinished(db: Database, payment_id: str) -> bool:
+    """Whether the channel may still end it either way."""
+    payment = await store.payment(db, payment_id)
+    return payment is not None and payment.state is PaymentState.PAYING
+
+
 async def parts_for(db: Database, prefix: str) -> AsyncIterator[Owed]:
     """Every part of every payment for subjects that begin so. For the checks of their owners."""
     async for payment in store.every_payment(db):

@@ -159,6 +159,11 @@ class PaymentService:
         """What `opener` has begun and the channel has not ended, oldest first."""
         return await store.paying_by(self._db, opener, limit)
 
+    async def is_unfinished(self, tx: Transaction, payment_id: str) -> bool:
+        """The same of one payment."""
+        payment = await store.payment(tx, payment_id)
+        return payment is not None and payment.state is PaymentState.PAYING
+
     async def _resume(self, payment_id: str) -> PayView:
         """A repeated wish: send what was never sent, ask about what was never answered."""
         attempt = await store.newest_attempt(self._db, payment_id)
