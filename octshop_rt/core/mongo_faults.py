@@ -9,6 +9,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.settings import SettingsError
 
+_OUT_OF_DISK = 14031  # refused before anything was written
 _QUOTED = re.compile(r"""["'][^"']*["']""")
 
 
@@ -17,7 +18,8 @@ def outcome(fault: PyMongoError, *, write: bool) -> Busy | UnknownOutcome | None
     away = fault.timeout or isinstance(fault, ConnectionFailure | WTimeoutError)
     if fault.has_error_label("UnknownTransactionCommitResult") or (away and write):
         return UnknownOutcome()
-    if away or fault.has_error_label("TransientTransactionError"):
+    full = isinstance(fault, OperationFailure) and fault.code == _OUT_OF_DISK
+    if away or full or fault.has_error_label("TransientTransactionError"):
         return Busy()
     return None
 

@@ -122,6 +122,16 @@ async def test_a_commit_whose_reply_is_lost_happens_once(db: Database, mongo_uri
     assert row.number == 1
 
 
+async def test_a_full_disk_is_said_as_busy_and_nothing_happened(db: Database, mongo_uri: str) -> None:
+    full = {"failCommands": ["insert"], "errorCode": 14031, "appName": "octshop-rt"}
+    async with AsyncMongoClient[dict[str, Any]](mongo_uri) as client:
+        await client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=full)
+    with pytest.raises(Busy):
+        await THINGS.insert(db, Thing(id="late"))
+    assert await THINGS.one(db, {"_id": "late"}) is None
+    await THINGS.insert(db, Thing(id="late"))
+
+
 async def test_a_cancelled_caller_does_not_cancel_its_mutation(db: Database) -> None:
     tasks = TaskRegistry()
     inside = asyncio.Event()

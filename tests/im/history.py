@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import websockets
@@ -47,6 +47,8 @@ class Person:
                 self._client = client
                 await self._fill(client)
             except (*_GONE, AssertionError):
+                if client.ws is not None:
+                    client.cut()
                 await asyncio.sleep(self._chance.random() * 0.3)
                 continue
             self.reconnects += 1
@@ -59,9 +61,9 @@ class Person:
     async def open(self, shop_id: str) -> str:
         return await (await self.alive()).open(shop_id)
 
-    async def say(self, c: str, text: str) -> None:
+    async def say(self, c: str, text: str, m: str | None = None) -> None:
         """Until it is acked."""
-        m = client_id()
+        m = m or client_id()
         self.intents[c, m] = text
         while (c, m) not in self.sent:
             self.tries += 1
@@ -103,6 +105,7 @@ class Person:
                         await client.pull(conversation["c"], **{"from": self.last(conversation["c"]) + 1, "n": 200})
                 await client.close()
             except _GONE:
+                self.drop()
                 continue
             return
 
@@ -112,19 +115,21 @@ class Person:
         self._client = None
 
 
-async def judge(db: Database, people: list[Person]) -> list[str]:
-    """What is wrong; an empty list is a clean history."""
+async def judge(db: Database, people: list[Person], cs: Sequence[str] | None = None) -> list[str]:
+    """What is wrong (in the conversations `cs`, else in all); an empty list is a clean history."""
     wrong: list[str] = []
     log: dict[str, dict[int, Any]] = {}
     said: Counter[tuple[str, str]] = Counter()
-    async for row in store.ENTRIES.scan(db, {}, sort=[("c", 1), ("s", 1)]):
+    asked: dict[str, object] = {} if cs is None else {"c": {"$in": list(cs)}}
+    async for row in store.ENTRIES.scan(db, asked, sort=[("c", 1), ("s", 1)]):
         log.setdefault(row.c, {})[row.s] = row
         said[row.c, row.m] += 1
     intents = {key: text for person in people for key, text in person.intents.items()}
     for c, rows in log.items():
         if sorted(rows) != list(range(1, len(rows) + 1)):
             wrong.append(f"{c}: numbers have gaps or repeats")
-        wrong += [f"{c}.{row.s}: nobody said that" for row in rows.values() if (c, row.m) not in intents]
+        told = [row for row in rows.values() if row.k != "void"]  # a hole that a failover left was filled
+        wrong += [f"{c}.{row.s}: nobody said that" for row in told if (c, row.m) not in intents]
     for person in people:
         for (c, m), s in person.sent.items():
             row = log.get(c, {}).get(s)
