@@ -7,6 +7,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
   "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$name"; break; }; done)
 BIN := .venv/bin
 ARGS ?=
+SECONDS ?= 3600
 
 .PHONY: help run test check bench bench-im soak chaos lock openapi ready-run ready-test clean
 
@@ -54,7 +55,7 @@ chaos: ready-test
 	@$(BIN)/python loadtests/chaos.py $(ARGS)
 
 soak: ready-test
-	@$(BIN)/python loadtests/chaos.py --seconds 1800 $(ARGS)
+	@$(BIN)/python loadtests/soak.py --seconds $(SECONDS) $(ARGS)
 
 lock:
 	@$(PYTHON) scripts/lock.py $(ARGS)

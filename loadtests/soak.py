@@ -110,7 +110,7 @@ class Crowd:
         while not self.over.is_set():
             await asyncio.sleep(self.chance.random())
             person = self.chance.choice(self.people)
-            client = person._client
+            client = person.client
             if client is None or client.ws is None:
                 continue
             if self.chance.random() < 0.6:

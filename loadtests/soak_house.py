@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import redis.asyncio
 from msgspec import Struct
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from octshop_rt.core.mongo import Database, declared
+from octshop_rt.core.redis import RedisClients
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.embedded import EmbeddedMongo, EmbeddedRedis
 
@@ -166,14 +166,18 @@ async def pause_a_node(house: House, chance: Any) -> None:
     node.signal(signal.SIGCONT)
 
 
+async def _tell_redis(house: House, *command: str) -> None:
+    clients = RedisClients(house.url)
+    await clients.once.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]  (redis-py is untyped here)
+    await clients.close()
+
+
 async def empty_redis(house: House, _chance: Any) -> None:
-    async with redis.asyncio.from_url(house.url) as client:
-        await client.execute_command("FLUSHALL")
+    await _tell_redis(house, "FLUSHALL")
 
 
 async def cut_subscriptions(house: House, _chance: Any) -> None:
-    async with redis.asyncio.from_url(house.url) as client:
-        await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await _tell_redis(house, "CLIENT", "KILL", "TYPE", "pubsub")
 
 
 async def pause_redis(house: House, chance: Any) -> None:

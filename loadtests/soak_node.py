@@ -106,4 +106,5 @@ async def main(uri: str, prefix: str, redis: str, port: int, name: str, *, rough
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    uvloop.run(main(*sys.argv[1:4], int(sys.argv[4]), sys.argv[5], rough="rough" in sys.argv[6:]))
+    _, mongo_uri, mongo_prefix, redis_url, at_port, own_name, *more = sys.argv
+    uvloop.run(main(mongo_uri, mongo_prefix, redis_url, int(at_port), own_name, rough="rough" in more))

@@ -54,6 +54,11 @@ class Person:
             self.reconnects += 1
             return client
 
+    @property
+    def client(self) -> Client | None:
+        """The socket of the moment."""
+        return self._client
+
     async def alive(self) -> Client:
         client = self._client
         return client if client is not None and client.closed is None else await self.connect()
