@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import uvloop
 from aiohttp import web
 
+from octshop_rt.core import garbage
 from octshop_rt.core.auth.model import Audience, Person
 from octshop_rt.core.auth.sessions import Sessions
 from octshop_rt.core.bus import LocalBus
@@ -92,6 +93,7 @@ async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4_096)
     await site.start()
     im.start()
+    garbage.settle()
     print(runner.addresses[0][1], flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

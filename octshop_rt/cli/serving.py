@@ -11,6 +11,7 @@ from aiohttp import web
 
 from octshop_rt import app
 from octshop_rt.cli.words import using
+from octshop_rt.core import garbage
 from octshop_rt.core.http import server
 from octshop_rt.core.settings import Settings
 
@@ -34,6 +35,7 @@ async def serving(settings: Settings) -> AsyncGenerator[app.App]:
         await site.start()
         stack.push_async_callback(house.drain)  # closes every socket at its end, so cleanup waits for no one
         stack.push_async_callback(site.stop)
+        garbage.settle()
         yield house
 
 

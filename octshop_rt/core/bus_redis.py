@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from octshop_rt.core.bus import LocalBus, Receive, Unsubscribe
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.redis import RedisClients
+from octshop_rt.core.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -60,10 +61,7 @@ class RedisBus:
 
     async def stop(self) -> None:
         """Hear and send nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await end(*self._tasks)
         self._tasks = []
 
     async def publish(self, channel: str, payload: bytes) -> None:

@@ -17,6 +17,7 @@ from octshop_rt.core.clock import SECOND, Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database, Doc, Transaction
 from octshop_rt.core.outbox import Event, OutboxRow
+from octshop_rt.core.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -143,16 +144,11 @@ class Dispatcher:
         self._stopping = True
         self._forget_bus()
         claiming, renewing = self._tasks[:-1], self._tasks[-1]
-        for task in claiming:
-            task.cancel()  # what it may have claimed is released below
-        await asyncio.wait(claiming)
+        await end(*claiming)  # what they may have claimed is released below
         working = {task for lane in self._lanes for task in lane.working}
         if working:
-            _, late = await asyncio.wait(working, timeout=self.STOP_SECONDS)
-            for task in late:
-                task.cancel()
-        renewing.cancel()
-        await asyncio.wait({renewing, *working})
+            await asyncio.wait(working, timeout=self.STOP_SECONDS)
+        await end(renewing, *working)
         self._tasks = []
         try:
             async with asyncio.timeout(self.RELEASE_SECONDS):

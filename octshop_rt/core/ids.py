@@ -28,14 +28,13 @@ RequestId = Annotated[
 ]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]  # every message has an id: two digits at a time
+_TIME = range(40, -1, -10)
+_CHANCE = range(70, -1, -10)
 
 
-def _base32(number: int, length: int) -> str:
-    digits: list[str] = []
-    for _ in range(length):
-        number, low = divmod(number, 32)
-        digits.append(_ALPHABET[low])
-    return "".join(reversed(digits))
+def _base32(number: int, shifts: range) -> str:
+    return "".join([_PAIRS[number >> shift & 1023] for shift in shifts])
 
 
 class Ids:
@@ -46,4 +45,4 @@ class Ids:
 
     def new(self, kind: Kind) -> str:
         """A new id of `kind`, 27 characters, never made before."""
-        return kind + _base32(self._clock.now(), 10) + _base32(secrets.randbits(80), 16)
+        return kind + _base32(self._clock.now(), _TIME) + _base32(secrets.randbits(80), _CHANCE)

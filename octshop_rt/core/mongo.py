@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 import pymongo
-from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, PyMongoError
@@ -282,6 +282,15 @@ class Collection(Generic[Row]):
         with _faults(write=True, inside=session):
             return (await raw.update_many(query, change, session=session, hint=hint)).modified_count
 
+    async def update_each(self, at: Database | Transaction, changes: Sequence[tuple[Doc, Doc | Sequence[Doc]]]) -> int:
+        """For each (query, change) change at most one row, all in one command and in no order; how many were changed.
+        Each is atomic, the whole is not: after UnknownOutcome any of them may have happened.
+        """
+        raw, session = self._bind(at)
+        wanted = [UpdateOne(query, change) for query, change in changes]
+        with _faults(write=True, inside=session):
+            return (await raw.bulk_write(wanted, ordered=False, session=session)).modified_count
+
     async def change(
         self,
         at: Database | Transaction,
@@ -369,7 +378,9 @@ def _faults(*, write: bool, inside: AsyncClientSession | None = None) -> Generat
         errors: list[dict[str, Any]] = (fault.details or {}).get("writeErrors", [])
         if errors and errors[0].get("code") in {11000, 11001}:
             raise _duplicate(errors[0]) from None
-        raise
+        if inside is not None or (ours := outcome(fault, write=write)) is None:
+            raise
+        raise ours from fault
     except PyMongoError as fault:
         if inside is not None:
             raise

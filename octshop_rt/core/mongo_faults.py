@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
 
 from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.settings import SettingsError
@@ -15,13 +22,18 @@ _QUOTED = re.compile(r"""["'][^"']*["']""")
 
 def outcome(fault: PyMongoError, *, write: bool) -> Busy | UnknownOutcome | None:
     """Ours where it says whether to try again."""
-    away = fault.timeout or isinstance(fault, ConnectionFailure | WTimeoutError)
+    away = fault.timeout or isinstance(fault, ConnectionFailure | WTimeoutError) or _unsure(fault)
     if fault.has_error_label("UnknownTransactionCommitResult") or (away and write):
         return UnknownOutcome()
     full = isinstance(fault, OperationFailure) and fault.code == _OUT_OF_DISK
     if away or full or fault.has_error_label("TransientTransactionError"):
         return Busy()
     return None
+
+
+def _unsure(fault: PyMongoError) -> bool:
+    """Whether a write of many was done and not seen by the majority in time."""
+    return isinstance(fault, BulkWriteError) and bool((fault.details or {}).get("writeConcernErrors"))
 
 
 def reason(fault: BaseException) -> str | None:

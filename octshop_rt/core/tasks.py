@@ -51,3 +51,16 @@ class TaskRegistry:
         self._running.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.debug("tracked task failed", task=task.get_name(), fault=repr(fault))
+
+
+async def end(*loops: asyncio.Task[Any]) -> None:
+    """Cancel tasks that run for ever and wait until they have ended.
+
+    They are told more than once: `asyncio.wait_for` of CPython 3.11, through which PyMongo hears every answer, loses a
+    cancellation that comes in the same turn as the answer, and the loop would go on (seen: a desk that never stopped).
+    """
+    left = {loop for loop in loops if not loop.done()}
+    while left:
+        for loop in left:
+            loop.cancel()
+        _, left = await asyncio.wait(left, timeout=1)

@@ -22,6 +22,7 @@ from octshop_rt.core.bus import NOTICE, Bus, Unsubscribe, notices
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.codec import Codec
 from octshop_rt.core.errors import BadInput
+from octshop_rt.core.tasks import end
 from octshop_rt.im.hub import Hub
 from octshop_rt.im.interest import BEAT_MS, Mine, Others, Rooms
 from octshop_rt.im.wire.outgoing import Cur, Ent, NoticeOut, SignalOut
@@ -173,8 +174,7 @@ class Router:
             undo()
         self._undo = []
         if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.wait({self._beating})
+            await end(self._beating)
         if self._sender is not None:
             await asyncio.wait({self._sender}, timeout=2)
 

@@ -15,6 +15,7 @@ from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError, NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.core.tasks import end
 from octshop_rt.im.answer import phrases, rules, store
 from octshop_rt.im.answer.assistant import Assistant, Brief
 from octshop_rt.im.answer.knowledge import Found, Knowledge, Shop
@@ -90,10 +91,7 @@ class Bot:
 
     async def stop(self) -> None:
         """What is half done is finished by another node, or after the next start."""
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        await end(*self._running)
         while not self._work.empty():
             self._work.get_nowait().close()
 

@@ -17,6 +17,7 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import DomainError, NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
+from octshop_rt.core.tasks import end
 from octshop_rt.im.answer import rules, store
 from octshop_rt.im.answer.matching import Matcher
 from octshop_rt.im.answer.model import (
@@ -120,8 +121,7 @@ class Knowledge:
         for undo in self._undo:
             undo()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     # --- asked --------------------------------------------------------------------------------------------------------
 

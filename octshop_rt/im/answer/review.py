@@ -8,6 +8,7 @@ import structlog
 
 from octshop_rt.core.clock import MINUTE, Clock, Millis
 from octshop_rt.core.errors import DomainError
+from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation.guarding import saying
 from octshop_rt.im.conversation.model import Conversation, Entry
 from octshop_rt.im.conversation.service import Conversations
@@ -38,8 +39,7 @@ class Reviewer:
     async def stop(self) -> None:
         """What was not looked at is, after the next start."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     def hear(self, conversation: Conversation, entry: Entry) -> None:
         """For Conversations.on_said: never waits."""

@@ -16,6 +16,7 @@ from octshop_rt.core.bus import Bus, Unsubscribe
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.model import Entry
 from octshop_rt.im.routing import Delivered
@@ -73,8 +74,7 @@ class Net:
         if self._undo is not None:
             self._undo()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     async def look(self, *, back_s: float | None = None) -> int:
         """Look once; returns how many entries had been missed."""

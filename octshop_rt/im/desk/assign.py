@@ -17,10 +17,10 @@ import structlog
 from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
-from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.core.tasks import TaskRegistry, end
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.cases import Cases
-from octshop_rt.im.desk.model import DESK, Agent, Step
+from octshop_rt.im.desk.model import DESK, Agent, Seating, Step
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.rules import Match
 from octshop_rt.im.desk.settings import DeskSettings
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 NET_S = 0.5  # how often every node looks for somebody who waits although there is room: a lost wake costs this much
 _READ = 500  # of the queue at a time
 _AT_ONCE = 200  # assignments in one pass: as many places a crash could leave held
-_WRITES = 24  # on their way at a time, a shop and node
+_TOGETHER = 50  # second updates in one command: four commands a pass, and the first are told while the last are written
 _RUSH = 8  # so many in one pass are done by one node: two that work on the same head would do everything twice
 _RUSH_MS = 1_000
 
@@ -62,8 +62,7 @@ class Assigner:
     async def stop(self) -> None:
         """No new assignments."""
         if self._net is not None:
-            self._net.cancel()
-            await asyncio.wait({self._net})
+            await end(self._net)
             self._net = None
 
     def wake(self, shop_id: str) -> None:
@@ -129,36 +128,33 @@ class Assigner:
         return [Match(match.case, at[match.case.id]) for match in matches if match.case.id in at]
 
     async def _assign(self, matches: Sequence[Match], settings: DeskSettings) -> int:
-        """The second update, each case for itself, in the order of the queue."""
-        gate = asyncio.Semaphore(_WRITES)
+        """The second update, each case for itself, in the order of the queue; many of them travel in one command."""
 
-        async def seat(match: Match) -> bool:
-            async with gate:
-                try:
-                    return await self._seat(match, settings)
-                except DomainError as fault:
-                    # Nothing, or perhaps everything, was written; the net and upkeep look at the truth.
-                    log.info("assignment interrupted", case=match.case.id, fault=str(fault))
-                    return False
+        async def some(part: Sequence[Match]) -> int:
+            try:
+                return await self._seat(part, settings)
+            except DomainError as fault:
+                # Nothing, or perhaps everything, was written, so no place may be given away: upkeep looks at the truth.
+                log.info("assignments interrupted", cases=len(part), fault=str(fault))
+                return 0
 
-        return sum(await asyncio.gather(*(seat(match) for match in matches)))
+        parts = [matches[first : first + _TOGETHER] for first in range(0, len(matches), _TOGETHER)]
+        return sum(await asyncio.gather(*(some(part) for part in parts)))
 
-    async def _seat(self, match: Match, settings: DeskSettings) -> bool:
-        now, agent = self._clock.now(), match.agent
-        step = Step(
-            at=now, by=DESK, was="queued", now="human", why="assigned", rev=0, agent_id=agent.id,
-            person_id=agent.person_id, group_id=match.case.group_id, to=agent.name,
-        )  # fmt: skip
-        due_at = rules.next_look(rules.seated(match.case, agent, settings, now), settings, now)
-        # UnknownOutcome flies: perhaps seated, so the place must not be given away.
-        done = await store.seat(self._db, match.case.id, agent, step, due_at)
-        if done is None:
-            self.lost += 1
-            freed = await store.give_back(self._db, agent.id, match.case.id)
-            self._telling.agent(freed or agent)
-            return False
-        await self._cases.settle(match.case, done)
-        return True
+    async def _seat(self, matches: Sequence[Match], settings: DeskSettings) -> int:
+        now = self._clock.now()
+        after = await store.seat(self._db, [_seating(match, settings, now) for match in matches])
+        served = 0
+        for match in matches:
+            done = after.get(match.case.id)
+            if done is not None and done.state == "human" and done.agent_id == match.agent.id:
+                await self._cases.settle(match.case, done)
+                served += 1
+            else:  # somebody was faster, or has already moved it on; giving back what is free changes nothing
+                self.lost += 1
+                freed = await store.give_back(self._db, match.agent.id, match.case.id)
+                self._telling.agent(freed or match.agent)
+        return served
 
     async def _fill(self, shop_id: str) -> None:
         try:
@@ -183,3 +179,13 @@ class Assigner:
             except DomainError as fault:
                 log.warning("the desk's net could not look", fault=str(fault))
                 await asyncio.sleep(SECOND / 1_000)
+
+
+def _seating(match: Match, settings: DeskSettings, now: Millis) -> Seating:
+    agent = match.agent
+    step = Step(
+        at=now, by=DESK, was="queued", now="human", why="assigned", rev=0, agent_id=agent.id,
+        person_id=agent.person_id, group_id=match.case.group_id, to=agent.name,
+    )  # fmt: skip
+    due_at = rules.next_look(rules.seated(match.case, agent, settings, now), settings, now)
+    return Seating(case_id=match.case.id, agent=agent, step=step, due_at=due_at)

@@ -13,6 +13,7 @@ from octshop_rt.core.clock import SECOND, Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import end
 from octshop_rt.im.desk import store
 from octshop_rt.im.desk.cases import Cases
 from octshop_rt.im.desk.model import Agent, AgentStatus, DeskChanged, Shift
@@ -50,8 +51,7 @@ class Attendance:
     async def stop(self) -> None:
         """Watch no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
             self._task = None
 
     async def beat(self, who: ShopStaff) -> Agent:

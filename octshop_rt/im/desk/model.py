@@ -201,6 +201,15 @@ class LeaveMessage(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Seating(Struct, frozen=True, kw_only=True):
+    """A case on its way to an agent who holds a place for it; `step.rev` is filled in by the store."""
+
+    case_id: str
+    agent: Agent
+    step: Step
+    due_at: Millis | None
+
+
 class Rush(Struct, frozen=True, kw_only=True):
     """Which node empties a shop's long queue now. Only spares the others the work: what makes an assignment single is
     the row of the case.

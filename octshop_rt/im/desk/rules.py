@@ -157,7 +157,8 @@ def plan(
     for case in waiting:
         if not free or len(matches) >= most:
             break
-        able = [one for one in free.values() if may_serve(one, case, settings, now)]
+        anybody = case.group_id is None and not case.skills
+        able = [one for one in free.values() if anybody or may_serve(one, case, settings, now)]
         if not able:
             continue
         chosen = choose(case, able, settings)

@@ -9,7 +9,7 @@ import msgspec
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
-from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Shift, Step, Sweep
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Shift, Sweep
 
 CASES = Collection(
     "im",
@@ -88,35 +88,34 @@ async def swap(db: Database, seen: Case, after: Case) -> Case | None:
     return await CASES.change(db, {"_id": seen.id, "rev": seen.rev}, {"$set": changed, **push})
 
 
-async def seat(db: Database, case_id: str, agent: Agent, step: Step, due_at: Millis | None) -> Case | None:
-    """The second of the two updates of an assignment: the case is the agent's if it still waits in the queue. The rev
-    is not asked for: that the buyer has said another word meanwhile changes nothing.
+async def seat(db: Database, seatings: Sequence[Seating]) -> dict[str, Case]:
+    """The second of the two updates of an assignment, for many cases in one command, each for itself: a case is the
+    agent's if it still waits in the queue. The rev is not asked for: that the buyer has said another word meanwhile
+    changes nothing. By id, the cases as they stand afterwards: whoever has another agent was lost.
     """
+    await CASES.update_each(db, [({"_id": one.case_id, "state": "queued"}, _seated(one)) for one in seatings])
+    found = await CASES.many(db, {"_id": {"$in": [one.case_id for one in seatings]}})
+    return {case.id: case for case in found}
+
+
+def _seated(one: Seating) -> list[dict[str, Any]]:
     put = {
-        "state": "human", "agent_id": agent.id, "person_id": agent.person_id, "agent_name": agent.name,
-        "assigned_at": step.at, "due_at": due_at, "queued_at": None, "after_hours": False,
+        "state": "human", "agent_id": one.agent.id, "person_id": one.agent.person_id, "agent_name": one.agent.name,
+        "assigned_at": one.step.at, "due_at": one.due_at, "queued_at": None, "after_hours": False,
     }  # fmt: skip
-    plain: dict[str, Any] = msgspec.to_builtins(step)
-    filled = {"_id": case_id, "state": "queued"}
-    return await CASES.change(
-        db,
-        filled,
-        [
-            {
-                "$set": {
-                    **{name: {"$literal": value} for name, value in put.items()},
-                    "rev": {"$add": ["$rev", 1]},
-                    "untold": {"$concatArrays": ["$untold", [{"$add": ["$rev", 1]}]]},
-                    "history": {
-                        "$concatArrays": [
-                            "$history",
-                            [{"$mergeObjects": [{"$literal": plain}, {"rev": {"$add": ["$rev", 1]}}]}],
-                        ]
-                    },
-                }
+    plain: dict[str, Any] = msgspec.to_builtins(one.step)
+    rev = {"$add": ["$rev", 1]}
+    step = {"$mergeObjects": [{"$literal": plain}, {"rev": rev}]}
+    return [
+        {
+            "$set": {
+                **{name: {"$literal": value} for name, value in put.items()},
+                "rev": rev,
+                "untold": {"$concatArrays": ["$untold", [rev]]},
+                "history": {"$concatArrays": ["$history", [step]]},
             }
-        ],
-    )
+        }
+    ]
 
 
 async def told(db: Database, case_ids: Sequence[str], rev: int) -> None:

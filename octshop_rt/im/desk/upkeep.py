@@ -14,6 +14,7 @@ from octshop_rt.core.clock import SECOND, Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation.hindsight import Hindsight
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.cases import Cases
@@ -56,8 +57,7 @@ class Upkeep:
     async def stop(self) -> None:
         """End."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
             self._task = None
 
     async def look(self) -> None:

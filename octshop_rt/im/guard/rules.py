@@ -64,7 +64,7 @@ def _fold(char: str) -> str:
 
 def plain(text: str) -> str:
     """A word as it is matched: folded, without separators."""
-    return "".join(Plain(text).chars)
+    return "".join(map(_fold, text))
 
 
 class Book:

@@ -14,6 +14,7 @@ from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.core.ratelimit import LocalLimiter, Quota
+from octshop_rt.core.tasks import end
 from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
     MOST_BLOCKED,
@@ -82,8 +83,7 @@ class Guard:
         for undo in self._undo:
             undo()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     # --- verdicts -----------------------------------------------------------------------------------------------------
 

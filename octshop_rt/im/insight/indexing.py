@@ -16,6 +16,7 @@ import structlog
 from octshop_rt.core.clock import SECOND, Clock, Millis, monotonic_ms
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation.model import Conversation, Entry
 from octshop_rt.im.conversation.reading import Log, earliest_id
 from octshop_rt.im.insight import store, wording
@@ -51,8 +52,7 @@ class Indexer:
     async def stop(self) -> None:
         """Write what was heard, then hear no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
             self._task = None
         try:
             await self.flush()

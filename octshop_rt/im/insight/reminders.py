@@ -15,6 +15,7 @@ from octshop_rt.core.bus import Bus, Notice, notify
 from octshop_rt.core.clock import MINUTE, SECOND, Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
+from octshop_rt.core.tasks import end
 from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import rules, store
 
@@ -43,8 +44,7 @@ class Reminders:
     async def stop(self) -> None:
         """Look no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     async def look(self) -> int:
         """Remind those whose limit has passed since the last look; how many."""

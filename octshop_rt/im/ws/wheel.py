@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from octshop_rt.core.clock import monotonic_ms
+from octshop_rt.core.tasks import end
 from octshop_rt.im.session import Closing
 from octshop_rt.im.ws.connection import Connection
 from octshop_rt.im.ws.standing import WARN_MS
@@ -47,8 +48,7 @@ class Wheel:
     async def stop(self) -> None:
         """Stand still."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     def add(self, socket: Connection) -> None:
         """Its first beat comes a whole heartbeat from now; slots fill evenly because people come at all times."""
