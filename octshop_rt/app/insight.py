@@ -20,6 +20,8 @@ from octshop_rt.im.insight.customers import Bought, BoughtLine, CustomerBook, Wh
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.indexing import Indexer
 from octshop_rt.im.insight.labels import Labels
+from octshop_rt.im.insight.lookup import Lookup
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.quality import Quality
 from octshop_rt.im.insight.ratings import Ratings, Summaries
 from octshop_rt.im.insight.reminders import Reminders
@@ -54,6 +56,8 @@ class Insight:
 def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
     """Build it on chat and commerce."""
     directory = ChatDirectory(commerce.shops, commerce.gate.members)
+    naming = Naming(on.db, directory.buyer_names)
+    disputes = Disputes(on.db, on.clock, on.ids, directory.buyer_names)
     labels = Labels(on.db, on.clock, on.ids)
     reports = Reports(on.db, on.clock)
     indexer = Indexer(on.db, on.clock, on.node)
@@ -65,11 +69,11 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
         retention=Retention(on.db, on.clock, on.ids, on.outbox, reports, im.changes.release),
         reports=reports,
         routes=[
-            *SearchApi(Search(on.db)).routes(),
-            *RatingApi(Ratings(on.db, on.clock, on.bus), Summaries(on.db, on.clock)).routes(),
+            *SearchApi(Search(on.db), naming).routes(),
+            *RatingApi(Ratings(on.db, on.clock, on.bus), Summaries(on.db, on.clock), naming).routes(),
             *CustomerApi(labels, CustomerBook(on.db, on.clock, labels, CustomersOfShops(commerce))).routes(),
-            *QualityApi(Quality(on.db, on.clock, on.ids)).routes(),
-            *InsightApi(reports, Disputes(on.db, on.clock, on.ids, directory.buyer_names)).routes(),
+            *QualityApi(Quality(on.db, on.clock, on.ids), naming).routes(),
+            *InsightApi(reports, disputes, Lookup(on.db, im.conversations), naming).routes(),
         ],
     )
 

@@ -124,6 +124,19 @@ async def test_who_is_busy_or_away_gets_nobody(db: Database, clock: TestClock) -
         assert (await one.desk.office.agent(SHOP, "S1:U1")).load == 3
 
 
+async def test_a_manager_sends_an_agent_to_lunch_and_the_record_says_who_did(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        row = await one.sits("U1")
+        seen = row.seen_at
+        clock.advance(1_000)
+        after = await one.desk.attendance.put(row, "away", "午饭", by="U-boss")
+        assert (after.status, after.reason, after.seen_at) == ("away", "午饭", seen)
+        case = await one.asks("B1")
+        await turn(one)
+        assert (await one.desk.cases.one(case.id)).state == "queued"
+        assert [shift.by async for shift in store.SHIFTS.scan(db, {})] == ["", "U-boss"]
+
+
 async def test_a_crash_between_the_two_updates_leaks_a_place_that_fsck_names_and_upkeep_frees(
     db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

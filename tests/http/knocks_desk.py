@@ -118,6 +118,11 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": at("/shop/S1/desk/agents/@missing", cap=4),
         "their_group": at("/shop/S1/desk/agents/@agent_s1", groups=["@group_s3"]),
     },
+    f"PUT {DESK}/agents/{{agent_id}}/status": {
+        "own": at("/shop/S1/desk/agents/@agent_s1/status", status="away", reason="午饭"),
+        "other": at("/shop/S3/desk/agents/@agent_s1/status", status="away"),
+        "missing": at("/shop/S1/desk/agents/@missing/status", status="away"),
+    },
     "POST /buyer/cases": {
         "own": acting("/buyer/cases", shop_id="S1"),
         "missing": acting("/buyer/cases", shop_id="@missing"),

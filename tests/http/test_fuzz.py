@@ -29,7 +29,7 @@ CHECKED = (
 # What ends the session that is fuzzing; these come last, in a run of their own.
 ENDING = "/(session|password|devices/.*)$"
 # An id it learns from an answer, together with our real shop, makes its "wrong" shop id a right one.
-LEARNT = "/desk/agents/[^/]+$"
+LEARNT = "/desk/agents/[^/]+(/status)?$"
 SEED = "20261122"
 
 

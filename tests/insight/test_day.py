@@ -196,6 +196,25 @@ async def test_now_on_the_board(db: Database) -> None:  # req I8
     assert {part.key for part in live.hours} >= {"09", "14", "23"}
 
 
+async def test_the_board_compares_with_yesterday_until_this_time_of_day(db: Database) -> None:  # req I8
+    clock = TestClock(at("00:00:00"))
+    await scripted(db, clock)
+    clock.advance(at("12:00:00", "2026-03-03") - clock.now())
+    live = await Reports(db, clock).live(staff())
+    whole = (await Reports(db, clock).report(staff(), *DAY, "hour")).parts
+    assert live.today.opened == 0
+    assert live.before.opened == sum(part.figures.opened for part in whole if part.key < "12") > 0
+    assert {part.key: part.figures for part in live.hours_before} == {part.key: part.figures for part in whole}
+
+
+async def test_ones_own_figures_by_hour_are_those_of_the_report(db: Database) -> None:  # req I8
+    clock = TestClock(at("00:00:00"))
+    await scripted(db, clock)
+    own = await Reports(db, clock).own(staff("bob"), *DAY, "hour")
+    assert own.whole == await Reports(db, clock).mine(staff("bob"), *DAY)
+    assert sum(part.figures.answer_count for part in own.parts) == own.whole.answer_count > 0
+
+
 async def test_another_shop_has_none_of_it(db: Database) -> None:
     clock = TestClock(at("00:00:00"))
     await scripted(db, clock)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import SECOND, TestClock
+from octshop_rt.core.errors import NotFound
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.insight import checks
 from octshop_rt.im.insight.indexing import Indexer
+from octshop_rt.im.insight.lookup import Lookup, Place
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.ratings import Ratings
 from octshop_rt.im.insight.reports import Reports
 from octshop_rt.im.insight.search import Search, Wanted
 from tests.desk.kit import MANAGER, SHOP, at, buyer, node, staff
 from tests.insight.days import at as moment
+
+
+async def names(people: Sequence[str]) -> dict[str, str]:
+    return {one: f"买家{one}" for one in people if one != "U-nobody"}
 
 
 async def test_what_the_desk_does_is_what_the_report_tells(db: Database) -> None:  # im-protocol §8 27, req I8
@@ -54,5 +65,34 @@ async def test_what_the_desk_does_is_what_the_report_tells(db: Database) -> None
             clock.advance(120 * SECOND)  # the second time from kept facts
         hits, _ = await Search(db).find(boss, Wanted(text="快递"))
         assert [hit.c for hit in hits] == [case.c]
+        people = await Naming(db, names).of(SHOP, ["U-1", "ann", None, "U-nobody"], [case.c])
+        assert people == {"U-1": "买家U-1", "ann": "名 ann", case.c: "买家U-1"}
         await indexer.sweep()
         assert (await examine(db, checks.CHECKS)).clean
+
+
+async def test_a_conversation_is_read_at_any_place_and_by_its_shop_alone(db: Database) -> None:  # req I6
+    clock = TestClock(moment("09:00:00"))
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("U-1", text="第 1 句")
+        for number in range(2, 121):
+            clock.advance(SECOND)
+            await one.says(buyer("U-1"), case.c, f"第 {number} 句")
+        lookup = Lookup(db, one.conversations)
+
+        async def numbers(**place: int) -> list[int]:
+            page = await lookup.read(at("ann"), case.c, Place(**place))
+            assert (page.buyer_id, page.held) == ("U-1", False)
+            return [entry.s for entry in page.ents]
+
+        head = (await lookup.read(at("ann"), case.c, Place())).head
+        assert await numbers() == list(range(head - 49, head + 1))
+        assert await numbers(before=71) == list(range(21, 71))
+        assert await numbers(after=head - 2) == [head - 1, head]
+        assert (await numbers(around=60))[:16] == list(range(45, 61))
+        (third,) = (await lookup.read(at("ann"), case.c, Place(before=4))).ents[-1:]
+        assert (await numbers(at=third.ts))[0] == 3
+        with pytest.raises(NotFound):
+            await lookup.read(at("ann", "S2"), case.c, Place())
+        with pytest.raises(NotFound):
+            await lookup.read(at("ann"), "C-none", Place())

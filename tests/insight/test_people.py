@@ -66,6 +66,12 @@ async def test_a_case_is_rated_once_and_the_rating_changes_for_a_day(db: Databas
         await rate(db, clock, case, stars=1, rid="t" * 16)
     rows, _ = await Ratings(db, clock, LocalBus()).of_shop(staff(), agent_id="ann", stars=2, below=None)
     assert [row.stars for row in rows] == [2]
+    given = rows[0].at
+    for since, many in ((given, 1), (given + 1, 0)):
+        found, _ = await Ratings(db, clock, LocalBus()).of_shop(
+            staff(), agent_id=None, stars=None, below=None, since=since
+        )
+        assert len(found) == many
 
 
 async def test_only_the_buyer_rates_and_only_what_is_over(db: Database, clock: TestClock) -> None:  # req I8

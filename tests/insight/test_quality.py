@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from octshop_rt.core.auth.model import Right
 from octshop_rt.core.clock import TestClock
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
-from octshop_rt.im.insight import checks, sampling, store
+from octshop_rt.im.insight import checks, quality_store, sampling
 from octshop_rt.im.insight.model import BadMarks, BadSheet, BadSpan, CheckSettled, NoSheet, SheetItem
 from octshop_rt.im.insight.quality import Quality
 from tests.insight.days import Script, at, staff
@@ -84,8 +85,33 @@ async def test_scores_fit_the_sheet_of_the_day_and_are_answered_once(db: Databas
     with pytest.raises(NotFound):
         await quality.score(staff(shop_id="S2"), check.id, marks=(0, 0, 0), text="")
     assert (await examine(db, checks.CHECKS[3:])).clean
-    await store.CHECKS.update(db, {"_id": check.id}, {"$set": {"score": 101}})
+    await quality_store.CHECKS.update(db, {"_id": check.id}, {"$set": {"score": 101}})
     assert [one.check for one in (await examine(db, checks.CHECKS[3:])).findings] == ["F94"]
+
+
+async def test_agents_see_their_own_scores_alone_and_averages_are_sums_over_checks(db: Database) -> None:  # req I6
+    quality, clock = await shop(db)
+    await quality.put_sheet(staff(), ITEMS)
+    drawn = await quality.draw(staff(), request_id="r" * 16, size=4, agent_id=None, **SPAN)
+    ann, bob = (staff(name, Right.CHAT) for name in ("ann", "bob"))
+    first, second = [one for one in drawn if one.agent_id == "ann"]
+    with pytest.raises(NotFound):
+        await quality.one(ann, first.id)  # not scored yet
+    for check, marks in ((first, (40, 50, 10)), (second, (40, 35, 10))):
+        await quality.score(staff(), check.id, marks=marks, text="")
+    await quality.appeal(ann, second.id, "第二项不对")
+    seen, case, sheet = await quality.one(ann, first.id)
+    assert (seen.score, case.id, sheet.items) == (100, first.case_id, ITEMS)
+    with pytest.raises(NotFound):
+        await quality.one(bob, first.id)
+    with pytest.raises(NotFound):
+        await quality.one(staff(shop_id="S2"), first.id)
+    span = (clock.now() - 1, clock.now() + 1)
+    rows = await quality.averages(staff(), *span)
+    assert [(one.agent_id, one.checks, one.hundredths, one.lowest, one.appealed) for one in rows] == [
+        ("ann", 2, 9_250, 85, 1)
+    ]
+    assert await quality.averages(staff(shop_id="S2"), *span) == []
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from octshop_rt.im.api.desk_views import AgentView, CaseView, Eyes, GroupView, g
 from octshop_rt.im.conversation.model import IdemConflict
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import (
+    AgentStatus,
     BadHours,
     Cap,
     Case,
@@ -101,6 +102,13 @@ class ArrangeAgent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     skills: Annotated[tuple[Skill, ...], Meta(max_length=20)] | None = None
 
 
+class PutStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A state for a colleague. Being there is not given to anybody: who is not there gets no buyers however online."""
+
+    status: AgentStatus
+    reason: Annotated[str, Meta(max_length=60)] = ""
+
+
 class DeskOfManagers:
     """For whoever holds shop.manage at the shop in the path; the platform's values for its administrators."""
 
@@ -144,6 +152,9 @@ class DeskOfManagers:
                   summary="Everybody of this desk: their state, load and groups"),
             Route("PUT", f"{desk}/agents/{{agent_id}}", self.arrange, permission=manage, body=ArrangeAgent,
                   answer=AgentView, errors=(NoSuchAgent, NoSuchGroup), summary="Cap, groups and skills of an agent"),
+            Route("PUT", f"{desk}/agents/{{agent_id}}/status", self.put_status, permission=manage, body=PutStatus,
+                  answer=AgentView, errors=(NoSuchAgent, DeskChanged),
+                  summary="Say for an agent whether buyers come to them; the agent sees it at once"),
         ]  # fmt: skip
 
     async def board(self, call: Call[ShopStaff]) -> BoardView:
@@ -214,6 +225,11 @@ class DeskOfManagers:
             call.who.shop_id, call.path["agent_id"], cap=body.cap, groups=body.groups, skills=body.skills
         )
         self._desk.cases.wake(call.who.shop_id)
+        return (await self._eyes(call.who, [])).agent(agent)
+
+    async def put_status(self, call: Call[ShopStaff], body: PutStatus) -> AgentView:
+        row = await self._desk.office.agent(call.who.shop_id, call.path["agent_id"])
+        agent = await self._desk.attendance.put(row, body.status, body.reason, by=call.who.person_id)
         return (await self._eyes(call.who, [])).agent(agent)
 
     async def _eyes(self, who: ShopStaff, rows: list[Case]) -> Eyes:

@@ -12,11 +12,16 @@ from octshop_rt.core.clock import MINUTE, Millis
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Call, Limit, Raw, Route
 from octshop_rt.core.ids import Id
+from octshop_rt.im.api.desk_views import Named
 from octshop_rt.im.insight import sheets
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.figures import Cut, Figures
+from octshop_rt.im.insight.lookup import Lookup, Place
 from octshop_rt.im.insight.model import BadSpan, Hold, OnHold, Shown, Trace
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.reports import Live, Report, Reports
+from octshop_rt.im.wire.fields import Seq
+from octshop_rt.im.wire.outgoing import Ent
 
 REPORTS = Limit(name="chat-report", burst=30, per_ms=MINUTE)
 EXPORTS = Limit(name="chat-export", burst=10, per_ms=MINUTE)
@@ -38,6 +43,14 @@ class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: Millis
     by: Cut = "day"
     form: Literal["csv", "xlsx"] = "xlsx"
+
+
+class MineQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[since, until), at most 93 days, cut by hour of day or day."""
+
+    since: Millis
+    until: Millis
+    by: Literal["all", "hour", "day"] = "day"
 
 
 class SpanQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,9 +88,10 @@ class KeepView(Struct, frozen=True, kw_only=True):
 
 
 class HoldsView(Struct, frozen=True, kw_only=True):
-    """Newest first, lifted ones too."""
+    """Newest first, lifted ones too. `names`: of people, and of conversations by their buyer."""
 
     items: list[Hold]
+    names: dict[str, str]
 
 
 class TracesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,18 +101,40 @@ class TracesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Traces(Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """Newest first. `names`: of people, and of conversations by their buyer."""
 
     items: list[Trace]
     next: str | None
+    names: dict[str, str]
+
+
+class PlaceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of these, or none for the newest: entries below a number, above it, around it, or from a moment on."""
+
+    before: Seq | None = None
+    after: Seq | None = None
+    around: Seq | None = None
+    at: Millis | None = None
+
+
+class TalkPage(Struct, frozen=True, kw_only=True):
+    """A page of a conversation, ascending. Reading it moves no mark. `held`: it is in dispute."""
+
+    c: str
+    buyer: Named
+    ents: list[Ent]
+    head: int
+    held: bool
 
 
 class InsightApi:
     """Below /shop/{shop_id}/desk: for supervisors; agents see their own figures."""
 
-    def __init__(self, reports: Reports, disputes: Disputes) -> None:
+    def __init__(self, reports: Reports, disputes: Disputes, lookup: Lookup, naming: Naming) -> None:
         self._reports = reports
         self._disputes = disputes
+        self._lookup = lookup
+        self._naming = naming
 
     def routes(self) -> list[Route]:
         """The table."""
@@ -119,8 +155,16 @@ class InsightApi:
                 errors=(BadSpan,), summary="Figures of a span of time, cut in parts", limit=REPORTS,
             ),
             Route(
+                "GET", f"{desk}/reports/mine", self._own, permission=answers, query=MineQuery, answer=Report,
+                errors=(BadSpan,), summary="One's own figures of a span of time, cut in parts", limit=REPORTS,
+            ),
+            Route(
                 "GET", f"{desk}/reports/file", self._file, permission=manages, query=FileQuery, answer=Raw,
                 errors=(BadSpan,), summary="The same as a file", limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{talk}/log", self._read, permission=answers, query=PlaceQuery, answer=TalkPage,
+                errors=(NotFound,), summary="A conversation at any place of it, without a trace",
             ),
             Route(
                 "GET", f"{talk}/export", self._export, permission=manages, query=ExportQuery, answer=Raw,
@@ -156,6 +200,18 @@ class InsightApi:
         asked: SpanQuery = call.query
         return await self._reports.mine(call.who, asked.since, asked.until)
 
+    async def _own(self, call: Call[ShopStaff]) -> Report:
+        asked: MineQuery = call.query
+        return await self._reports.own(call.who, asked.since, asked.until, asked.by)
+
+    async def _read(self, call: Call[ShopStaff]) -> TalkPage:
+        asked: PlaceQuery = call.query
+        place = Place(before=asked.before, after=asked.after, around=asked.around, at=asked.at)
+        page = await self._lookup.read(call.who, call.path["conversation_id"], place)
+        names = await self._naming.of(call.who.shop_id, [page.buyer_id])
+        buyer = Named(id=page.buyer_id, name=names.get(page.buyer_id, ""))
+        return TalkPage(c=page.c, buyer=buyer, ents=page.ents, head=page.head, held=page.held)
+
     async def _report(self, call: Call[ShopStaff]) -> Report:
         asked: ReportQuery = call.query
         return await self._reports.report(call.who, asked.since, asked.until, asked.by)
@@ -180,7 +236,9 @@ class InsightApi:
         await self._disputes.release(call.who, call.path["conversation_id"])
 
     async def _holds(self, call: Call[ShopStaff]) -> HoldsView:
-        return HoldsView(items=await self._disputes.holds(call.who))
+        rows = await self._disputes.holds(call.who)
+        people = [person for one in rows for person in (one.by, one.lifted_by)]
+        return HoldsView(items=rows, names=await self._naming.of(call.who.shop_id, people, [one.id for one in rows]))
 
     async def _keeping(self, call: Call[ShopStaff]) -> KeepView:
         row = await self._disputes.keeping(call.who)
@@ -193,7 +251,8 @@ class InsightApi:
     async def _traces(self, call: Call[ShopStaff]) -> Traces:
         asked: TracesQuery = call.query
         rows, following = await self._disputes.traces(call.who, asked.cursor)
-        return Traces(items=rows, next=following)
+        names = await self._naming.of(call.who.shop_id, [one.by for one in rows], [one.c for one in rows])
+        return Traces(items=rows, next=following, names=names)
 
 
 def _download(body: bytes, kind: str, name: str, **headers: str) -> Raw:

@@ -25,7 +25,8 @@ from octshop_rt.im.insight.model import (
     SheetItem,
     Verdict,
 )
-from octshop_rt.im.insight.quality import Quality
+from octshop_rt.im.insight.naming import Naming
+from octshop_rt.im.insight.quality import Average, Quality
 
 Words = Annotated[str, Meta(max_length=1_000)]
 Mark = Annotated[int, Meta(ge=0, le=WHOLE)]
@@ -74,10 +75,35 @@ class MyChecksQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Checks(Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """Newest first. `names`: of agents, of who scored, and of conversations by their buyer."""
 
     items: list[Check]
     next: str | None
+    names: dict[str, str]
+
+
+class CheckOf(Struct, frozen=True, kw_only=True):
+    """A check with what is needed to score it: the sheet it was drawn with, and when the case was."""
+
+    check: Check
+    sheet: Sheet
+    opened_at: Millis
+    ended_at: Millis | None
+    names: dict[str, str]
+
+
+class AveragesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Scored in [since, until), at most 93 days."""
+
+    since: Millis
+    until: Millis
+
+
+class Averages(Struct, frozen=True, kw_only=True):
+    """By agent."""
+
+    items: list[Average]
+    names: dict[str, str]
 
 
 class ScoreWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,8 +122,9 @@ class AppealWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class QualityApi:
     """Below /shop/{shop_id}/desk/quality. Supervisors score; agents read their own."""
 
-    def __init__(self, quality: Quality) -> None:
+    def __init__(self, quality: Quality, naming: Naming) -> None:
         self._quality = quality
+        self._naming = naming
 
     def routes(self) -> list[Route]:
         """The table."""
@@ -125,6 +152,14 @@ class QualityApi:
                 summary="Checks of one's own cases that are scored",
             ),
             Route(
+                "GET", f"{place}/checks/{{check_id}}", self._one, permission=answers, answer=CheckOf,
+                errors=(NotFound,), summary="A check and its sheet: any for supervisors, one's own scored ones",
+            ),
+            Route(
+                "GET", f"{place}/averages", self._averages, permission=manages, query=AveragesQuery, answer=Averages,
+                errors=(BadSpan,), summary="Average scores by agent",
+            ),
+            Route(
                 "POST", f"{place}/checks/{{check_id}}/score", self._score, permission=manages, body=ScoreWish,
                 answer=Check, errors=(NotFound, BadMarks, CheckSettled), summary="Score a check",
             ),
@@ -150,24 +185,41 @@ class QualityApi:
             size=body.size,
             agent_id=body.agent_id,
         )
-        return Checks(items=drawn, next=None)
+        return await self._page(call.who, drawn, None)
 
     async def _listed(self, call: Call[ShopStaff]) -> Checks:
         asked: ChecksQuery = call.query
         rows, following = await self._quality.listed(
             call.who, agent_id=asked.agent_id, state=asked.state, below=asked.cursor
         )
-        return Checks(items=rows, next=following)
+        return await self._page(call.who, rows, following)
 
     async def _mine(self, call: Call[ShopStaff]) -> Checks:
         asked: MyChecksQuery = call.query
         rows, following = await self._quality.listed(
             call.who, agent_id=call.who.person_id, state=None, below=asked.cursor
         )
-        return Checks(items=[row for row in rows if row.state != "open"], next=following)
+        return await self._page(call.who, [row for row in rows if row.state != "open"], following)
+
+    async def _one(self, call: Call[ShopStaff]) -> CheckOf:
+        check, case, sheet = await self._quality.one(call.who, call.path["check_id"])
+        named = await self._page(call.who, [check], None)
+        return CheckOf(
+            check=check, sheet=sheet, opened_at=case.opened_at, ended_at=case.ended_at, names=named.names
+        )  # fmt: skip
+
+    async def _averages(self, call: Call[ShopStaff]) -> Averages:
+        asked: AveragesQuery = call.query
+        rows = await self._quality.averages(call.who, asked.since, asked.until)
+        return Averages(items=rows, names=await self._naming.of(call.who.shop_id, [one.agent_id for one in rows]))
 
     async def _score(self, call: Call[ShopStaff], body: ScoreWish) -> Check:
         return await self._quality.score(call.who, call.path["check_id"], marks=tuple(body.marks), text=body.text)
 
     async def _appeal(self, call: Call[ShopStaff], body: AppealWish) -> Check:
         return await self._quality.appeal(call.who, call.path["check_id"], body.text)
+
+    async def _page(self, who: ShopStaff, rows: list[Check], following: str | None) -> Checks:
+        people = [person for one in rows for person in (one.agent_id, one.by)]
+        names = await self._naming.of(who.shop_id, people, [one.c for one in rows])
+        return Checks(items=rows, next=following, names=names)

@@ -13,6 +13,7 @@ from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.im.desk.model import CaseState, NoSuchCase
 from octshop_rt.im.insight.model import CaseNotEnded, Rating, Stars, Summary, TooLateToRate, Topic
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.ratings import Ratings, Summaries
 
 Tag = Annotated[str, Meta(min_length=1, max_length=20)]
@@ -49,18 +50,22 @@ class RatingOf(Struct, frozen=True, kw_only=True):
 
 
 class RatingsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of one agent, of so many stars; `before` is the `next` of the last page."""
+    """Of one agent, of so many stars, given at `since` or later; `before`: earlier than that, or the `next` of the last
+    page.
+    """
 
     agent_id: Id | None = None
     stars: Stars | None = None
+    since: Millis | None = None
     before: Millis | None = None
 
 
 class RatingsPage(Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """Newest first. `names`: of buyers and agents."""
 
     items: list[Rating]
     next: Millis | None
+    names: dict[str, str]
 
 
 class SummaryWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,9 +85,10 @@ class SummaryOf(Struct, frozen=True, kw_only=True):
 class RatingApi:
     """The buyer's and the shop's doors to ratings; summaries beside them."""
 
-    def __init__(self, ratings: Ratings, summaries: Summaries) -> None:
+    def __init__(self, ratings: Ratings, summaries: Summaries, naming: Naming) -> None:
         self._ratings = ratings
         self._summaries = summaries
+        self._naming = naming
 
     def routes(self) -> list[Route]:
         """The table."""
@@ -170,9 +176,10 @@ class RatingApi:
     async def _of_shop(self, call: Call[ShopStaff]) -> RatingsPage:
         asked: RatingsQuery = call.query
         rows, following = await self._ratings.of_shop(
-            call.who, agent_id=asked.agent_id, stars=asked.stars, below=asked.before
+            call.who, agent_id=asked.agent_id, stars=asked.stars, below=asked.before, since=asked.since
         )
-        return RatingsPage(items=rows, next=following)
+        people = [person for one in rows for person in (one.buyer_id, one.agent_id)]
+        return RatingsPage(items=rows, next=following, names=await self._naming.of(call.who.shop_id, people))
 
     async def _summary(self, call: Call[ShopStaff]) -> SummaryOf:
         return SummaryOf(summary=await self._summaries.of(call.who, call.path["case_id"]))

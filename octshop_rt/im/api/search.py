@@ -11,6 +11,7 @@ from octshop_rt.core.clock import MINUTE, Millis
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id
 from octshop_rt.im.insight.model import BadSpan, NothingToFind
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.search import Hit, Search, Wanted
 
 SEARCHES = Limit(name="chat-search", burst=120, per_ms=MINUTE)
@@ -29,17 +30,19 @@ class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Hits(Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """Newest first. `names`: of the buyers and of who speaks."""
 
     items: list[Hit]
     next: str | None
+    names: dict[str, str]
 
 
 class SearchApi:
     """Below /shop/{shop_id}/desk."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, naming: Naming) -> None:
         self._search = search
+        self._naming = naming
 
     def routes(self) -> list[Route]:
         """The table."""
@@ -71,4 +74,5 @@ class SearchApi:
                 below=asked.cursor,
             ),
         )
-        return Hits(items=hits, next=following)
+        people = {one.buyer_id for one in hits} | {one.f for one in hits if one.fr == "staff"}
+        return Hits(items=hits, next=following, names=await self._naming.of(call.who.shop_id, people))

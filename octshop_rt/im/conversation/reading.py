@@ -71,6 +71,10 @@ class Log:
             at = page[-1].s + 1
         return found
 
+    async def first_since(self, c: str, moment: Millis) -> int:
+        """The number of the first entry of `moment` or later; one above the head when there is none."""
+        return await self._first_from(c, moment, await store.tail(self._db, c))
+
     async def _first_from(self, c: str, moment: Millis, head: int) -> int:
         """The lowest number said at `moment` or later (give or take the skew of clocks)."""
         low, high = 1, head + 1

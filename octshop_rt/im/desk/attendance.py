@@ -67,8 +67,12 @@ class Attendance:
         row = await self._office.ensure(who.shop_id, who.person_id, who.name)
         return await self.put(row, status, reason, name=who.name, there=True)
 
-    async def put(self, row: Agent, status: AgentStatus, reason: str, *, name: str = "", there: bool = False) -> Agent:
-        """Write a state and the record of it. Told to the agent, the board and (if there is room now) the queue."""
+    async def put(
+        self, row: Agent, status: AgentStatus, reason: str, *, name: str = "", there: bool = False, by: str = ""
+    ) -> Agent:
+        """Write a state and the record of it; `by`: a manager, if not the agent. Told to the agent, the board and
+        (if there is room now) the queue.
+        """
         now = self._clock.now()
         for _ in range(5):
             after = structs.replace(
@@ -86,7 +90,7 @@ class Attendance:
                 self._db,
                 Shift(
                     id=self._ids.new("Z"), shop_id=row.shop_id, agent_id=row.id,
-                    was=row.status if row.seen_at else None, now=status, reason=reason, at=now,
+                    was=row.status if row.seen_at else None, now=status, reason=reason, at=now, by=by,
                 ),
             )  # fmt: skip
         self._telling.agent(done)

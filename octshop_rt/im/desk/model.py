@@ -169,6 +169,7 @@ class Shift(Struct, frozen=True, kw_only=True):
     now: AgentStatus | Literal["gone", "back"]
     reason: str
     at: Millis
+    by: str = ""  # who chose it for them; empty: themselves, or the clock
 
 
 class Group(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.reading import Log, earliest_id
 from octshop_rt.im.desk.reading import CaseBook
-from octshop_rt.im.insight import rules, store, wording
+from octshop_rt.im.insight import quality_store, rules, store, wording
 from octshop_rt.im.insight.reports import Reports
 
 _PAGE = 500
@@ -63,10 +63,10 @@ async def _true_facts(db: Database) -> AsyncIterator[Finding]:
 
 async def _scored(db: Database) -> AsyncIterator[Finding]:
     """F94: a sheet's points are 100 and every score fits the sheet it was given by."""
-    async for row in store.CHECKS.scan(db, {}):
+    async for row in quality_store.CHECKS.scan(db, {}):
         if row.score is None:
             continue
-        sheet = await store.sheet(db, row.shop_id, row.sheet_version)
+        sheet = await quality_store.sheet(db, row.shop_id, row.sheet_version)
         most = sum(item.points for item in sheet.items) if sheet else 0
         if sheet is None or most != 100 or not 0 <= row.score <= most or len(row.marks) != len(sheet.items):
             yield Finding(check="F94", object_id=row.id, expected="a score of its sheet", found=str(row.score))

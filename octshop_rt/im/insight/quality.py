@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 
-from octshop_rt.core.auth.model import ShopStaff
+from msgspec import Struct
+
+from octshop_rt.core.auth.model import Right, ShopStaff
 from octshop_rt.core.clock import DAY, Clock, Millis
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.desk.model import Case
 from octshop_rt.im.desk.reading import CaseBook
-from octshop_rt.im.insight import sampling, store
+from octshop_rt.im.insight import quality_store as store
+from octshop_rt.im.insight import sampling
 from octshop_rt.im.insight.model import (
     BadSpan,
     Check,
@@ -24,8 +27,18 @@ from octshop_rt.im.insight.model import (
 )
 
 PAGE = 50
-MOST_DAYS = 92
+MOST_DAYS = 93
 _MOST_CANDIDATES = 20_000
+
+
+class Average(Struct, frozen=True, kw_only=True):
+    """An agent's scores over a span of time. `hundredths`: the average, in hundredths of a point."""
+
+    agent_id: str
+    checks: int
+    hundredths: int
+    lowest: int
+    appealed: int
 
 
 class Quality:
@@ -89,6 +102,31 @@ class Quality:
         states: list[Verdict] = [state] if state else []
         rows = await store.checks(self._db, staff.shop_id, agent_id, states, below, PAGE + 1)
         return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
+
+    async def one(self, staff: ShopStaff, check_id: str) -> tuple[Check, Case, Sheet]:
+        """A check, its case, the sheet it is scored by: managers any, agents their own scored ones. NotFound."""
+        check = await self._one(staff, check_id)
+        theirs = check.agent_id != staff.person_id or check.state == "open"
+        case = await self._cases.one(check.case_id)
+        sheet = await store.sheet(self._db, staff.shop_id, check.sheet_version)
+        if (theirs and Right.MANAGE not in staff.rights) or case is None or sheet is None:
+            raise NotFound
+        return check, case, sheet
+
+    async def averages(self, staff: ShopStaff, since: Millis, until: Millis) -> list[Average]:
+        """Of every agent with a score given in [since, until). BadSpan."""
+        if not since < until <= since + MOST_DAYS * DAY:
+            raise BadSpan(days=MOST_DAYS)
+        return [
+            Average(
+                agent_id=row["_id"],
+                checks=row["checks"],
+                hundredths=(200 * row["total"] + row["checks"]) // (2 * row["checks"]),
+                lowest=row["lowest"],
+                appealed=row["appealed"],
+            )
+            for row in await store.averages(self._db, staff.shop_id, since, until)
+        ]
 
     async def score(self, staff: ShopStaff, check_id: str, *, marks: tuple[int, ...], text: str) -> Check:
         """Score it, or score it anew after the agent's word, which settles it. BadMarks, CheckSettled, NotFound."""

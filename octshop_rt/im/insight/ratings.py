@@ -76,10 +76,16 @@ class Ratings:
         return until if until > self._clock.now() else None
 
     async def of_shop(
-        self, staff: ShopStaff, *, agent_id: str | None, stars: int | None, below: Millis | None
+        self,
+        staff: ShopStaff,
+        *,
+        agent_id: str | None,
+        stars: int | None,
+        below: Millis | None,
+        since: Millis | None = None,
     ) -> tuple[list[Rating], Millis | None]:
-        """The shop's, newest first."""
-        rows = await store.ratings_of(self._db, staff.shop_id, agent_id, stars, below, PAGE + 1)
+        """The shop's given at `since` or later, newest first."""
+        rows = await store.ratings_of(self._db, staff.shop_id, agent_id, stars, since, below, PAGE + 1)
         return rows[:PAGE], rows[PAGE - 1].at if len(rows) > PAGE else None
 
     async def case_of(self, buyer: Buyer, case_id: str) -> Case:

@@ -59,12 +59,14 @@ class Now(Struct, frozen=True, kw_only=True):
 
 
 class Live(Struct, frozen=True, kw_only=True):
-    """The board's figures: now, today so far, and today by agent and by hour."""
+    """The board: now, today so far, by agent and by hour; `before`: yesterday until this time of day."""
 
     now: Now
     today: Figures
     agents: list[Part]
     hours: list[Part]
+    before: Figures
+    hours_before: list[Part]
 
 
 class Reports:
@@ -78,9 +80,7 @@ class Reports:
 
     async def report(self, staff: ShopStaff, since: Millis, until: Millis, by: Cut) -> Report:
         """BadSpan beyond 93 days."""
-        if not since < until <= since + MOST_DAYS * DAY:
-            raise BadSpan(days=MOST_DAYS)
-        found = await self.facts(staff.shop_id, since, until)
+        found = await self._spanned(staff, since, until)
         names = await self.names(staff.shop_id, by)
         parts = [] if by == "all" else parts_of(found, by, names)
         return Report(since=since, until=until, by=by, whole=figures.figures(found), parts=parts)
@@ -90,19 +90,34 @@ class Reports:
         now = self._clock.now()
         since, until = business_day_bounds(business_day(now))
         found = await self.facts(staff.shop_id, since, until)
+        past = await self.facts(staff.shop_id, since - DAY, since)
         return Live(
             now=self._now(await self._cases.open_at(staff.shop_id), now),
             today=figures.figures(found),
             agents=parts_of(found, "agent", await self.names(staff.shop_id, "agent")),
             hours=parts_of(found, "hour", {}),
+            before=figures.figures(figures.between(past, since - DAY, now - DAY)),
+            hours_before=parts_of(past, "hour", {}),
         )
 
     async def mine(self, staff: ShopStaff, since: Millis, until: Millis) -> Figures:
         """The part of the person who asks. BadSpan beyond 93 days."""
+        return figures.figures(await self._own(staff, since, until))
+
+    async def own(self, staff: ShopStaff, since: Millis, until: Millis, by: Cut) -> Report:
+        """The same, cut in parts. BadSpan beyond 93 days."""
+        found = await self._own(staff, since, until)
+        parts = [] if by == "all" else parts_of(found, by, {})
+        return Report(since=since, until=until, by=by, whole=figures.figures(found), parts=parts)
+
+    async def _own(self, staff: ShopStaff, since: Millis, until: Millis) -> list[Fact]:
+        found = await self._spanned(staff, since, until)
+        return [fact for fact in found if fact.agent_id == staff.person_id]
+
+    async def _spanned(self, staff: ShopStaff, since: Millis, until: Millis) -> list[Fact]:
         if not since < until <= since + MOST_DAYS * DAY:
             raise BadSpan(days=MOST_DAYS)
-        found = await self.facts(staff.shop_id, since, until)
-        return figures.figures(fact for fact in found if fact.agent_id == staff.person_id)
+        return await self.facts(staff.shop_id, since, until)
 
     async def facts(self, shop_id: str, since: Millis, until: Millis) -> list[Fact]:
         """Everything that happened at the shop in [since, until)."""

@@ -9,8 +9,6 @@ from typing import Any
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, DuplicateKey, document, index
 from octshop_rt.im.insight.model import (
-    Check,
-    Draw,
     Found,
     Hold,
     Indexed,
@@ -22,10 +20,8 @@ from octshop_rt.im.insight.model import (
     Marked,
     Memo,
     Rating,
-    Sheet,
     Summary,
     Trace,
-    Verdict,
 )
 
 RATINGS = Collection(
@@ -41,22 +37,6 @@ LABELS = Collection(
 MARKED = Collection("im", "chat_marked", Marked, indexes=[index("shop_id", "labels", "-at")], shard_key=("_id",))
 SUMMARIES = Collection("im", "case_summaries", Summary, indexes=[index("shop_id", "-at")], shard_key=("_id",))
 MEMOS = Collection("im", "buyer_memos", Memo, indexes=[], shard_key=("_id",))
-SHEETS = Collection(
-    "im", "quality_sheets", Sheet, indexes=[index("shop_id", "version", unique=True)], shard_key=("shop_id",)
-)  # fmt: skip
-CHECKS = Collection(
-    "im",
-    "quality_checks",
-    Check,
-    indexes=[
-        index("shop_id", "case_id", unique=True),
-        index("shop_id", "-_id"),
-        index("shop_id", "agent_id", "-_id"),
-        index("draw_id"),
-    ],
-    shard_key=("shop_id",),
-)
-DRAWS = Collection("im", "quality_draws", Draw, indexes=[index("shop_id", "-at")], shard_key=("_id",))
 FOUND = Collection(
     "im",
     "search_rows",
@@ -100,13 +80,20 @@ async def ratings(db: Database, case_ids: Sequence[str]) -> dict[str, Rating]:
 
 
 async def ratings_of(
-    db: Database, shop_id: str, agent_id: str | None, stars: int | None, below: Millis | None, limit: int
+    db: Database,
+    shop_id: str,
+    agent_id: str | None,
+    stars: int | None,
+    since: Millis | None,
+    below: Millis | None,
+    limit: int,
 ) -> list[Rating]:
     """A shop's, newest first."""
     query: dict[str, Any] = {"shop_id": shop_id}
     query |= {"agent_id": agent_id} if agent_id else {}
     query |= {"stars": stars} if stars else {}
-    query |= {"at": {"$lt": below}} if below else {}
+    span = ({"$gte": since} if since else {}) | ({"$lt": below} if below else {})
+    query |= {"at": span} if span else {}
     return await RATINGS.many(db, query, sort=[("at", -1)], limit=limit)
 
 
@@ -162,78 +149,6 @@ async def memo(db: Database, memo_id: str) -> Memo | None:
 
 async def put_memo(db: Database, row: Memo) -> None:
     await _put(MEMOS, db, row)
-
-
-# --- quality ----------------------------------------------------------------------------------------------------------
-
-
-async def sheet(db: Database, shop_id: str, version: int | None = None) -> Sheet | None:
-    """That version, or the newest."""
-    query: dict[str, Any] = {"shop_id": shop_id} | ({"version": version} if version is not None else {})
-    return await SHEETS.one(db, query, sort=[("version", -1)])
-
-
-async def add_sheet(db: Database, row: Sheet) -> None:
-    """DuplicateKey if another was faster."""
-    await SHEETS.insert(db, row)
-
-
-async def draw(db: Database, draw_id: str) -> Draw | None:
-    return await DRAWS.one(db, {"_id": draw_id})
-
-
-async def add_draw(db: Database, row: Draw) -> None:
-    """DuplicateKey if this request has drawn already."""
-    await DRAWS.insert(db, row)
-
-
-async def add_check(db: Database, row: Check) -> bool:
-    """False if the case was drawn before."""
-    try:
-        await CHECKS.insert(db, row)
-    except DuplicateKey:
-        return False
-    return True
-
-
-async def drawn(db: Database, draw_id: str) -> list[Check]:
-    return await CHECKS.many(db, {"draw_id": draw_id}, sort=[("_id", 1)])
-
-
-async def checked_cases(db: Database, shop_id: str, case_ids: Sequence[str], draw_id: str) -> set[str]:
-    """Which of these have been drawn by another drawing."""
-    query = {"shop_id": shop_id, "case_id": {"$in": list(case_ids)}, "draw_id": {"$ne": draw_id}}
-    rows = await CHECKS.many(db, query) if case_ids else []
-    return {row.case_id for row in rows}
-
-
-async def check(db: Database, shop_id: str, check_id: str) -> Check | None:
-    return await CHECKS.one(db, {"_id": check_id, "shop_id": shop_id})
-
-
-async def checks(
-    db: Database, shop_id: str, agent_id: str | None, states: Sequence[Verdict], below: str | None, limit: int
-) -> list[Check]:
-    """Newest first."""
-    query: dict[str, Any] = {"shop_id": shop_id}
-    query |= {"agent_id": agent_id} if agent_id else {}
-    query |= {"state": {"$in": list(states)}} if states else {}
-    query |= {"_id": {"$lt": below}} if below else {}
-    return await CHECKS.many(db, query, sort=[("_id", -1)], limit=limit)
-
-
-async def move_check(
-    db: Database,
-    shop_id: str,
-    check_id: str,
-    sources: Sequence[Verdict],
-    put: dict[str, Any],
-    agent_id: str | None = None,
-) -> Check | None:
-    """None unless it is in one of `sources` (and that agent's, if named)."""
-    query: dict[str, Any] = {"_id": check_id, "shop_id": shop_id, "state": {"$in": list(sources)}}
-    query |= {"agent_id": agent_id} if agent_id else {}
-    return await CHECKS.change(db, query, {"$set": put})
 
 
 # --- search -----------------------------------------------------------------------------------------------------------

@@ -77,6 +77,17 @@ export class Api {
     return this.send<T>('DELETE', path)
   }
 
+  /** A file the server makes, as it came; for `save` (kit/api/save). */
+  async file(path: string, query: Query = {}): Promise<Response> {
+    const filled = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '')
+    const tail = filled.length ? `?${new URLSearchParams(filled.map(([key, value]) => [key, String(value)]))}` : ''
+    const headers: Record<string, string> = { 'Accept-Language': language() }
+    if (this.bearer) headers['Authorization'] = `Bearer ${this.bearer}`
+    const answer = await this.reach('GET', path + tail, headers, null)
+    if (!answer.ok) throw await this.refusal(answer)
+    return answer
+  }
+
   private async send<T>(method: string, path: string, body?: object | Blob, again = false): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language() }
     if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf
