@@ -57,7 +57,7 @@ export interface Change {
 export function change({ kind, good }: Figure, now: number | null, before: number | null): Change | null {
   if (now === null || before === null) return null
   const moved = now - before
-  if (moved === 0) return { text: '0', way: 'same', up: false }
+  if (moved === 0) return now === 0 ? null : { text: '0', way: 'same', up: false }
   if (kind !== 'bp' && before === 0) return null
   const text = kind === 'bp' ? `${Math.abs(moved / 100).toFixed(1)}pp` : `${Math.round((Math.abs(moved) / before) * 100)}%`
   return { text, way: good === 0 ? 'same' : Math.sign(moved) === good ? 'better' : 'worse', up: moved > 0 }
