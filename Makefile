@@ -56,6 +56,8 @@ chaos: ready-test
 
 soak: ready-test
 	@$(BIN)/python loadtests/soak.py --seconds $(SECONDS) $(ARGS)
+	@$(BIN)/python loadtests/soak_idle.py
+	@$(BIN)/python loadtests/soak_log.py
 
 lock:
 	@$(PYTHON) scripts/lock.py $(ARGS)

@@ -15,7 +15,7 @@ from octshop_rt.im.client.outbox import Outbox
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.checks import CHECKS
 from octshop_rt.im.wire.codec import Encoding
-from octshop_rt.im.wire.outgoing import Ent
+from octshop_rt.im.wire.outgoing import Ent, Err, Kick, Outgoing
 from tests.im.kit import Node
 
 
@@ -52,6 +52,15 @@ class Person:
             encoding=encoding,
             longest_wait_s=1.0,
         )
+        self.faults: list[Err | Kick] = []  # every ERR and KICK, those too that the client settles by itself
+        hears = self.client._heard
+
+        def heard(link: Link, frame: Outgoing) -> None:
+            if isinstance(frame, Err | Kick):
+                self.faults.append(frame)
+            hears(link, frame)
+
+        self.client._heard = heard
 
     async def say(self, c: str, text: str) -> int:
         """Said and acked."""

@@ -1,7 +1,8 @@
 """The protocol's acceptance tests in their short form; a finished history is judged against the log each time.
 
 Numbers are those of the acceptance list. The others stand where their subject is: 1 test_kill, 3 4 7 11 test_two_nodes,
-12 16 test_lifecycle, 19 test_wire, 20 test_lifecycle and test_wire, 21 22 test_doors.
+12 test_lifecycle, 19 test_wire, 20 test_lifecycle and test_wire, 21 22 test_doors, 24 test_contents, 26 test_long_log,
+28 test_soak; 23 and 27 in tests/desk and tests/insight.
 """
 
 from __future__ import annotations
@@ -224,6 +225,25 @@ async def judge_display(db: Database, person: Person, c: str) -> None:
     assert [ent.id for ent in person.shown if ent.c == c] == [row.id for row in rows]
 
 
+async def test_16_a_crowd_that_says_nothing_stays_and_then_hears_each_word_once(db: Database, town: Town):
+    """The long form, 10,000 for ten minutes with their memory, is loadtests/soak_idle.py."""
+    policy = structs.replace(FAST, heartbeat_s=1, links_staff=5)
+    async with running(db, town, policy=policy) as node:
+        agent = await enter(node, "agent-1", staff=True)
+        crowd = [await enter(node, f"buyer-{number}") for number in range(100)]
+        cs = [await one.open("S1") for one in crowd]
+        await asyncio.sleep(2.5)  # beyond the second heartbeat, before the third
+        assert all(one.closed is None and one.last_ping["uh"] == 0 for one in crowd)
+        await asyncio.gather(*(one.say(c, "hello") for one, c in zip(crowd, cs, strict=True)))
+        await asyncio.gather(*(agent.say(c, "welcome") for c in cs))
+        for one, c in zip(crowd, cs, strict=True):
+            await one.until(lambda one=one, c=c: 2 in one.log.get(c, {}))
+            assert list(agent.log[c]) == [1]
+        await agent.until(lambda: agent.last_ping["uh"] == 100)
+        assert (agent.ents_received, {one.ents_received for one in crowd}) == (100, {1})
+        await asyncio.gather(agent.close(), *(one.close() for one in crowd))
+
+
 async def test_17_a_half_open_line_is_noticed_on_both_ends(db: Database, town: Town):
     policy = structs.replace(FAST, heartbeat_s=1, grace_ms=500)
     async with running(db, town, policy=policy) as node, Wire(node.port) as wire:
@@ -272,6 +292,9 @@ async def test_18_three_nodes_are_replaced_one_after_the_other_and_nobody_sees_i
             over.set()
             await asyncio.gather(*talking)
             assert [person.client.reconnects for person in [agent, *people]] == [0] * 7  # no one was cut off
+            told = {fault.code for person in [agent, *people] for fault in person.faults}
+            assert told <= {"im.replaced"}  # the socket that was left; nothing was refused
+            assert all(len(person.acked[c]) > 10 for person, c in zip(people, cs, strict=True))
             for person, c in zip(people, cs, strict=True):
                 await judge(db, [person, agent], c)
 
