@@ -21,6 +21,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.embedded.mongod import EmbeddedMongo
+from tests.place import new_folder
 from tests.queries import QueryWatch, unindexed
 
 
@@ -30,7 +31,7 @@ def mongo_uri() -> Iterator[str]:
     if given := os.environ.get("OCTSHOP_TEST_MONGO_URI"):
         yield given
         return
-    place = Path(tempfile.mkdtemp(prefix="octshop-test-"))
+    place = new_folder("octshop-test-")
     server = EmbeddedMongo(place, fail_points=True)
     yield asyncio.run(server.start())
     asyncio.run(server.stop())

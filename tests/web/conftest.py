@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
     Response,
     WebError,
@@ -31,6 +31,7 @@ from playwright.sync_api import (
 )
 
 from octshop_rt.demo.people import PASSWORD
+from tests.place import new_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = Path(__file__).parent / "shots"
@@ -102,7 +103,7 @@ def product() -> Iterator[Product]:
     """The running product."""
     if not (ROOT / "static/dist/shop/index.html").is_file():
         pytest.fail("the web pages are not built: cd static && npm ci && npm run build")
-    data = Path(tempfile.mkdtemp(prefix="octshop-web-"))
+    data = new_folder("octshop-web-")
     port, sandbox_port = _free_ports(2)
     running = Product(data, port, sandbox_port)
     running.start()
@@ -165,6 +166,19 @@ def gate(product: Product) -> Iterator[Gate]:
     keeper.check()
 
 
+# Fonts are there, pictures are drawn, movements that end have ended; after so many milliseconds in any case.
+AT_REST = """async (most_ms) => {
+  const frame = () => new Promise(requestAnimationFrame)
+  const rest = async () => {
+    await document.fonts.ready
+    await Promise.all([...document.images].map((one) => one.decode().catch(() => undefined)))
+    await frame()
+    const ends = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity)
+    await Promise.all(ends.map((one) => one.finished.catch(() => undefined)))
+    await frame()
+  }
+  await Promise.race([rest(), new Promise((done) => setTimeout(done, most_ms))])
+}"""
 Launch = Callable[..., Browser]
 
 
@@ -175,27 +189,41 @@ def _chromium() -> str:
     pytest.fail("no Chromium for the page tests: apt-get install chromium fonts-wqy-microhei")
 
 
+def _open_browser(playwright: Playwright, camera: Path | None = None) -> Browser:
+    args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    args += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
+    if camera is not None:
+        args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+    return playwright.chromium.launch(executable_path=_chromium(), headless=True, args=args)
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """One for all page tests of a worker. Its loop must not outlive them: asynchronous tests beside it would fail."""
+    with sync_playwright() as one:
+        yield one
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for all page tests of a worker; each visitor has a profile of its own in it, gone with the test."""
+    one = _open_browser(playwright)
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def launch() -> Iterator[Launch]:
-    """Opens browsers; `camera` is a Y4M file that plays as the camera. Closed at the end of the test.
+def launch(playwright: Playwright) -> Iterator[Launch]:
+    """Opens further browsers; `camera` is a Y4M file that plays as the camera. Closed at the end of the test."""
+    browsers: list[Browser] = []
 
-    Made anew for each test: Playwright's loop must not outlive it, or asynchronous tests in the same process fail.
-    """
-    with sync_playwright() as playwright:
-        browsers: list[Browser] = []
+    def open_browser(camera: Path | None = None) -> Browser:
+        browsers.append(_open_browser(playwright, camera))
+        return browsers[-1]
 
-        def open_browser(camera: Path | None = None) -> Browser:
-            args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-            args += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
-            if camera is not None:
-                args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
-            browser = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=args)
-            browsers.append(browser)
-            return browser
-
-        yield open_browser
-        for browser in browsers:
-            browser.close()
+    yield open_browser
+    for one in browsers:
+        one.close()
 
 
 @dataclass
@@ -212,7 +240,7 @@ class Visitor:
     def shot(self, name: str) -> None:
         """A screenshot for people to look at, once the page has come to rest."""
         SHOTS.mkdir(exist_ok=True)
-        self.page.wait_for_timeout(350)
+        self.page.evaluate(AT_REST, 350)
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
 
@@ -220,10 +248,10 @@ Visit = Callable[..., Visitor]
 
 
 @pytest.fixture
-def visit(launch: Launch, product: Product, gate: Gate) -> Iterator[Visit]:
+def visit(browser: Browser, product: Product, gate: Gate) -> Iterator[Visit]:
     """Opens a page for a person: `visit("/shop/", size="phone", signed_in="13800000001", audience="buyer")`."""
-    shared: list[Browser] = []
     contexts: list[BrowserContext] = []
+    everybodys = browser
 
     def come(
         path: str = "/shop/",
@@ -238,9 +266,7 @@ def visit(launch: Launch, product: Product, gate: Gate) -> Iterator[Visit]:
         zone: str = "Asia/Shanghai",
     ) -> Visitor:
         if browser is None:
-            if not shared:
-                shared.append(launch())
-            browser = shared[0]
+            browser = everybodys
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height},
