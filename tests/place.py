@@ -1,6 +1,6 @@
 """Where databases of tests lie: in memory if this machine has room there, else on the disk.
 
-Every answer waits for a journal on stable storage; what a test proves by it (also by kill -9) is the same in either place.
+Every answer waits for a journal on stable storage; what a test proves by it, kill -9 included, is the same in both.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108  (each folder in it is made by mkdtemp)
+MEMORY = Path("/dev/shm")
 GIB = 1 << 30
 ROOM_BYTES = 4 * GIB
 FREE_BYTES = 8 * GIB
