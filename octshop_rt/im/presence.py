@@ -9,15 +9,19 @@ class Presence:
     def __init__(self) -> None:
         self._of: dict[str, dict[str, str]] = {}  # {person: {link: device}}
 
-    def arrive(self, person_id: str, device: str, link_id: str) -> list[str]:
-        """Note a link and return those it replaces: older ones of the same device."""
-        links = self._of.setdefault(person_id, {})
-        replaced = [other for other, its in links.items() if its == device and other != link_id]
-        links[link_id] = device
+    def arrive(self, person_id: str, device: str, link_id: str) -> list[str] | None:
+        """Note a link and return those it replaces: older ones of the same device. None: it is itself the older one,
+        whose HELLO was slower than that of the link its client opened next.
+        """
+        links = self._of.get(person_id, {})
+        if any(its == device and other > link_id for other, its in links.items()):
+            return None
+        replaced = self.elsewhere(person_id, device, link_id)
+        self._of.setdefault(person_id, {})[link_id] = device
         return replaced
 
     def elsewhere(self, person_id: str, device: str, link_id: str) -> list[str]:
-        """Links here that a link on another node replaces. Link ids sort by birth: only older ones give way."""
+        """Links here that a link, here or on another node, replaces. Link ids sort by birth: older ones give way."""
         links = self._of.get(person_id, {})
         return [other for other, its in links.items() if its == device and other < link_id]
 

@@ -294,7 +294,6 @@ async def test_18_three_nodes_are_replaced_one_after_the_other_and_nobody_sees_i
             assert [person.client.reconnects for person in [agent, *people]] == [0] * 7  # no one was cut off
             told = {fault.code for person in [agent, *people] for fault in person.faults}
             assert told <= {"im.replaced"}  # the socket that was left; nothing was refused
-            assert all(len(person.acked[c]) > 10 for person, c in zip(people, cs, strict=True))
             for person, c in zip(people, cs, strict=True):
                 await judge(db, [person, agent], c)
 

@@ -136,6 +136,21 @@ async def test_a_node_that_stops_lets_everyone_move_first(db: Database, town: To
         await asyncio.gather(moved.close(), buyer.close())
 
 
+async def test_a_hello_that_comes_late_does_not_put_out_the_connection_opened_after_it(node: Node):
+    """A client that has given up on a slow connection and opened the next one: the first HELLO is read last."""
+    first = await Client().connect(node.port)
+    tickets = [await node.ticket("buyer-1"), await node.ticket("buyer-1")]
+    second = await (await Client().connect(node.port)).hello(tickets[1], "phone")
+    with pytest.raises(AssertionError, match=r"im\.replaced"):
+        await first.hello(tickets[0], "phone")
+    assert (await second.say(await second.open("S1"), "still here"))["s"] == 1
+    assert second.closed is None
+    third = await (await Client().connect(node.port)).hello(await node.ticket("buyer-1"), "phone")
+    assert await second.ended() == 4006
+    assert node.im.connections == 1
+    await asyncio.gather(first.close(), second.close(), third.close())
+
+
 async def test_whoever_stays_is_closed_in_the_end(db: Database, town: Town):
     async with running(db, town) as node:
         buyer = await enter(node, "buyer-1")

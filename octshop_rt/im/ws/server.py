@@ -269,8 +269,12 @@ class ImServer:
         socket.role = "staff" if staff else "buyer"
         socket.device = hello.dev
         key = f"{socket.role}:{who.person_id}"
-        for replaced in self.presence.arrive(key, hello.dev, socket.id):
-            self._replace(replaced)
+        replaced = self.presence.arrive(key, hello.dev, socket.id)
+        if replaced is None:
+            socket.kick(Replaced())
+            raise Closing(Close.REPLACED)
+        for older in replaced:
+            self._replace(older)
         self._sockets[socket.id] = socket
         self._make_room(socket, key, self.policy.links_staff if staff else self.policy.links_buyer)
         self.router.arrived(Arrival(key, hello.dev, socket.id))
