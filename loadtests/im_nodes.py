@@ -1,40 +1,35 @@
 """Two chat nodes on one log: pairs that talk across nodes, and one busy conversation with fifty writers.
 
 Nodes, load, mongod and Redis are processes of their own on one machine. Latency is open-loop, from the intended moment
-of sending. Afterwards every ack is looked for in the log and fsck runs over it.
+of sending. After each run every ack is looked for in the log and fsck runs over it.
 
-Run: `python loadtests/im_nodes.py [--pairs 200] [--writers 50] [--seconds 4]`, with OCTSHOP_TEST_MONGO_URI set or on a
-private mongod.
+Run: `python loadtests/im_nodes.py [--pairs 200] [--writers 50] [--seconds 4] [--runs 3]`, with OCTSHOP_TEST_MONGO_URI set
+or on a private mongod. About a minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import secrets
 import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from loadtests.im_send import Device, audit, buyer, device
-from loadtests.im_server import KEY, Town
-from loadtests.report import Figure, at_least, at_most, measure, percentile
+from msgspec import Struct
+
+from loadtests.im_send import Device, audit, buyer, device, server, stage
+from loadtests.report import Figure, measure, of_runs, percentile
 from loadtests.talk import closed_loop, open_loop
-from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import Grant, Right, Staff
 from octshop_rt.core.auth.sessions import Sessions
-from octshop_rt.core.bus import LocalBus
-from octshop_rt.core.clock import Clock
-from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
-from octshop_rt.core.settings import MongoSettings
 from octshop_rt.embedded.redisd import EmbeddedRedis
 
 PREFIX = "bench_nodes"
@@ -44,30 +39,16 @@ Pair = tuple[Device, Device, str]
 @asynccontextmanager
 async def nodes(uri: str, redis: str, count: int) -> AsyncGenerator[tuple[list[int], dict[str, int]]]:
     """Ports of `count` nodes; what they counted stands in the dict after the block."""
-    running: list[asyncio.subprocess.Process] = []
-    ports: list[int] = []
-    counted: dict[str, int] = {}
-    for number in range(count):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "loadtests.im_server", "chat", uri, PREFIX, f"node{number}", redis,
-            cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        running.append(process)
-        assert process.stdout is not None
-        while not (line := await asyncio.wait_for(process.stdout.readline(), 30)).strip().isdigit():
-            assert line, "a node did not start"
-        ports.append(int(line))
-    try:
-        yield ports, counted
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            told, _ = await asyncio.wait_for(process.communicate(), 30)
-            for line in told.splitlines():
-                if line.startswith(b"{"):
-                    for name, value in json.loads(line).items():
-                        counted[name] = counted.get(name, 0) + value
+    counts: list[dict[str, Any]] = [{} for _ in range(count)]
+    summed: dict[str, int] = {}
+    async with AsyncExitStack() as stack:
+        ports: list[int] = []
+        for number, counted in enumerate(counts):
+            one = server("chat", uri, f"node{number}", redis, prefix=PREFIX, counted=counted)
+            ports.append((await stack.enter_async_context(one))[0])
+        yield ports, summed
+    for name in ("clashes", "caught"):
+        summed[name] = sum(counted.get(name, 0) for counted in counts)
 
 
 def agent(number: int, shop: int) -> Staff:
@@ -114,29 +95,30 @@ async def busy(made: list[tuple[Device, str]], seconds: float) -> tuple[float, l
 
 
 async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
-    clock = Clock()
-    db = Database.connect(MongoSettings(uri=uri, prefix=PREFIX))
-    await db.drop()
-    await db.create_indexes(mongo.declared)
-    sessions = Sessions(db=db, bus=LocalBus(), clock=clock, ids=Ids(clock), people=Town(), resume_key=KEY)
     figures: list[Figure] = []
-    looked = 0
+    runs: list[Paired] = []
+    shops = [*range(chosen.pairs), 901, 902]
     with tempfile.TemporaryDirectory(prefix="octshop-bench-") as place:
         redis = EmbeddedRedis(Path(place))
         url = await redis.start()
         try:
-            for count in (1, 2):
-                figures += await crowded(uri, url, count, sessions, chosen)
-            made, more = await paired(uri, url, sessions, chosen)
-            figures += more
-            looked = await audit(db, made)
+            async with stage(uri, PREFIX, shops) as (db, sessions):
+                for count in (1, 2):
+                    figures += await crowded(uri, url, count, sessions, chosen)
+                runs = [await paired(uri, url, db, sessions, chosen) for _ in range(chosen.runs)]
         finally:
             await redis.stop()
-    figures.append(Figure("acks found in the log, fsck clean", looked, "", "all", ok=True))
-    sessions.close()
-    await db.drop()
-    await db.close()
-    return figures
+    rates = [one.rate for one in runs]
+    figures += of_runs(f"durable sends over {chosen.pairs} pairs, two nodes, closed loop", rates, "/s", least=4_000)
+    for part, most in ((50, 15), (99, 50)):
+        waits = [percentile(one.waits, part) for one in runs]
+        figures += of_runs(f"send to receive across nodes at 1,000/s, p{part}", waits, "ms", most=most)
+    return [
+        *figures,
+        *of_runs("clashes per 1,000 sends", [one.clashes for one in runs], "", bigger=False),
+        Figure("entries only the net found", sum(one.caught for one in runs), ""),
+        Figure("acks found in the log, fsck clean after each run", sum(one.looked for one in runs), "", "all", ok=True),
+    ]
 
 
 async def crowded(uri: str, redis: str, count: int, sessions: Sessions, chosen: Any) -> list[Figure]:
@@ -155,7 +137,17 @@ async def crowded(uri: str, redis: str, count: int, sessions: Sessions, chosen: 
     ]
 
 
-async def paired(uri: str, redis: str, sessions: Sessions, chosen: Any) -> tuple[list[Pair], list[Figure]]:
+class Paired(Struct, frozen=True):
+    """One run over pairs whose two sides are on two nodes and both write."""
+
+    rate: float
+    waits: list[float]
+    clashes: float
+    caught: int
+    looked: int
+
+
+async def paired(uri: str, redis: str, db: Database, sessions: Sessions, chosen: Any) -> Paired:
     async with nodes(uri, redis, 2) as (ports, counted):
         made = await across(ports, sessions, chosen.pairs)
         await closed_loop(made, 1)
@@ -165,13 +157,8 @@ async def paired(uri: str, redis: str, sessions: Sessions, chosen: Any) -> tuple
         for one, two, _ in made:
             one.link.close()
             two.link.close()
-    return made, [
-        at_least(f"durable sends over {chosen.pairs} pairs, two nodes, closed loop", rate, "/s", 4_000),
-        at_most("send to receive across nodes at 1,000/s, p50", percentile(waits, 50), "ms", 15),
-        at_most("send to receive across nodes at 1,000/s, p99", percentile(waits, 99), "ms", 50),
-        Figure("clashes per 1,000 sends", counted["clashes"] * 1000 / max(1, sent), ""),
-        Figure("entries only the net found", counted["caught"], ""),
-    ]
+    looked = await audit(db, made)
+    return Paired(rate, waits, counted["clashes"] * 1000 / max(1, sent), counted["caught"], looked)
 
 
 def main() -> None:
@@ -179,6 +166,7 @@ def main() -> None:
     arguments.add_argument("--pairs", type=int, default=200)
     arguments.add_argument("--writers", type=int, default=50)
     arguments.add_argument("--seconds", type=float, default=4)
+    arguments.add_argument("--runs", type=int, default=3)
     chosen = arguments.parse_args()
     measure("im_nodes", lambda uri: run(uri, chosen))
 

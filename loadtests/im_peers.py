@@ -79,7 +79,7 @@ class Ours:
         self._place = place
 
     async def pairs(self, count: int) -> list[tuple[Device, Device, str]]:
-        self._db, sessions = await self._stack.enter_async_context(stage(self._uri, PREFIX, count))
+        self._db, sessions = await self._stack.enter_async_context(stage(self._uri, PREFIX, range(count)))
         port, process = await self._stack.enter_async_context(server("chat", self._uri))
         children = psutil.Process().children(recursive=True)
         self._pids = [process.pid, *(one.pid for one in children if one.name() == "mongod")]

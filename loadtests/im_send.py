@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,13 @@ class Device:
 
 
 @asynccontextmanager
-async def stage(uri: str, prefix: str, shops: int = 0) -> AsyncGenerator[tuple[Database, Sessions]]:
-    """Empty databases with `shops` whose flood limits are raised; dropped afterwards."""
+async def stage(uri: str, prefix: str, shops: Iterable[int] = ()) -> AsyncGenerator[tuple[Database, Sessions]]:
+    """Empty databases with shops whose flood limits are raised; dropped afterwards."""
     clock = Clock()
     db = Database.connect(MongoSettings(uri=uri, prefix=prefix))
     await db.drop()
     await db.create_indexes(mongo.declared)
-    await BOOKS.insert_many(db, [RuleBook(id=f"S{n}", rev=1, flood=FLOOD) for n in range(shops)])
+    await BOOKS.insert_many(db, [RuleBook(id=f"S{n}", rev=1, flood=FLOOD) for n in shops])
     sessions = Sessions(db=db, bus=LocalBus(), clock=clock, ids=Ids(clock), people=Town(), resume_key=KEY)
     try:
         yield db, sessions
@@ -129,19 +130,29 @@ async def stage(uri: str, prefix: str, shops: int = 0) -> AsyncGenerator[tuple[D
 
 
 @asynccontextmanager
-async def server(mode: str, uri: str) -> AsyncGenerator[tuple[int, psutil.Process]]:
-    """A server process; yields its port and itself."""
+async def server(
+    mode: str, uri: str, *more: str, prefix: str = PREFIX, counted: dict[str, Any] | None = None
+) -> AsyncGenerator[tuple[int, psutil.Process]]:
+    """A server process; yields its port and itself. What it has counted stands in `counted` after the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtests.im_server", mode, uri, PREFIX,
+        sys.executable, "-m", "loadtests.im_server", mode, uri, prefix, *more,
         cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
-    port = int(await asyncio.wait_for(process.stdout.readline(), 30))
     try:
-        yield port, psutil.Process(process.pid)
+        while not (line := await asyncio.wait_for(process.stdout.readline(), 30)).strip().isdigit():
+            assert line, "the server did not start"
+        yield int(line), psutil.Process(process.pid)
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        try:
+            told, _ = await asyncio.wait_for(process.communicate(), 30)
+        except TimeoutError:
+            process.kill()
+            raise
+        for line in told.splitlines():
+            if counted is not None and line.startswith(b"{"):
+                counted |= json.loads(line)
 
 
 def buyer(name: str) -> Buyer:
@@ -208,7 +219,7 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
     costs: list[float] = []
     waits: dict[int, list[list[float]]] = {500: [], 1000: []}
     looked = refused = 0
-    async with stage(uri, PREFIX, chosen.pairs) as (db, sessions):
+    async with stage(uri, PREFIX, range(chosen.pairs)) as (db, sessions):
         ceiling = await store_ceiling(db, 2)
         async with server("chat", uri) as (port, process):
             made = await pairs(port, sessions, chosen.pairs)

@@ -1,6 +1,6 @@
 """The server side of the chat bench, a process of its own: a full chat node, or a bare aiohttp echo as the ceiling.
 
-Run by im_send.py and im_nodes.py: `python -m loadtests.im_server chat|echo URI PREFIX [NODE REDIS_URL]`; prints its
+Run by im_*.py: `python -m loadtests.im_server chat|echo URI PREFIX [NODE REDIS_URL]`; prints its
 port, and when it is told to stop a line of JSON with what it counted.
 """
 
@@ -10,7 +10,8 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 
 import uvloop
 from aiohttp import web
@@ -30,10 +31,13 @@ from octshop_rt.core.settings import MongoSettings
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.model import Party, ShopFacts
 from octshop_rt.im.guard.service import Guard
+from octshop_rt.im.hub import Hub
 from octshop_rt.im.session import Policy, Rate
+from octshop_rt.im.wire.outgoing import Ent
 from octshop_rt.im.ws.server import ImServer
 
 KEY = b"bench" * 8
+MANY = 100  # sockets that hear an entry: from so many on it is a broadcast
 _MUCH = Rate(1_000_000, 1_000_000)
 # Everything is on; only the rates are raised, as an operator would for load clients.
 POLICY = Policy(
@@ -73,6 +77,22 @@ async def echo(request: web.Request) -> web.StreamResponse:
     return ws
 
 
+def watch(hub: Hub, spreads: list[float]) -> None:
+    """Note of each entry that goes to many the milliseconds from before the first write to after the last: the loop
+    writes what was queued in a turn before it begins the next.
+    """
+    deliver = hub.entry
+
+    def entry(ent: Ent, rooms: Iterable[str], skip: str = "") -> int:
+        began = time.perf_counter()
+        told = deliver(ent, rooms, skip)
+        if told >= MANY:
+            asyncio.get_running_loop().call_soon(lambda: spreads.append((time.perf_counter() - began) * 1000))
+        return told
+
+    hub.entry = entry
+
+
 async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str = "") -> None:
     app = web.Application()
     clock = Clock()
@@ -92,13 +112,16 @@ async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4_096)
     await site.start()
+    spreads: list[float] = []
+    watch(im.hub, spreads)
     im.start()
     garbage.settle()
     print(runner.addresses[0][1], flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
-    counted = {"clashes": im.conversations.appender.clashes, "caught": im.conversations.net.caught}
+    appender, net = im.conversations.appender, im.conversations.net
+    counted = {"clashes": appender.clashes, "caught": net.caught, "spreads": spreads}
     print(json.dumps(counted), flush=True)
     await im.stop()
     await runner.cleanup()
