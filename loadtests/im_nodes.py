@@ -3,8 +3,8 @@
 Nodes, load, mongod and Redis are processes of their own on one machine. Latency is open-loop, from the intended moment
 of sending. After each run every ack is looked for in the log and fsck runs over it.
 
-Run: `python loadtests/im_nodes.py [--pairs 200] [--writers 50] [--seconds 4] [--runs 3]`, with OCTSHOP_TEST_MONGO_URI set
-or on a private mongod. About a minute.
+Run: `python loadtests/im_nodes.py [--pairs 200] [--writers 50] [--seconds 4] [--runs 3]`, with OCTSHOP_TEST_MONGO_URI
+set or on a private mongod. About a minute.
 """
 
 from __future__ import annotations

@@ -163,8 +163,16 @@ async def test_read_marks_grow_and_are_told(node: Node):
     await agent.raw({"t": 9, "c": c, "s": 1})  # never back
     await agent.raw({"t": 7, "d": {c: 2}})
     assert (await buyer.other(21))["d"] == 2
+    colleague = await enter(node, "agent-2", staff=True)
+    await colleague.raw({"t": 7, "d": {c: 2}})  # told already: a thousand agents are not a thousand marks
+    await buyer.say(c, "three")
+    await colleague.raw({"t": 7, "d": {c: 3}})
+    assert await buyer.other(21) == {"t": 21, "c": c, "u": "agent-2", "fr": "staff", "d": 3}
+    await buyer.raw({"t": 7, "d": {c: 3}})
+    assert (await colleague.other(21))["fr"] == "buyer"  # nothing of one's own side came before
+    await colleague.close()
     (mine,) = await agent.sync()
-    assert (mine["read"], mine["unread"]) == (2, 0)
+    assert (mine["read"], mine["unread"]) == (2, 1)
     (theirs,) = await buyer.sync()
     assert theirs["peer_read"] == 2
     await asyncio.gather(buyer.close(), agent.close())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 from msgspec import Struct
 
 from octshop_rt.core.auth.model import Buyer, Staff
@@ -124,6 +127,26 @@ class ShopFacts(Struct, frozen=True, kw_only=True):
     id: str
     merchant_id: str
     name: str
+
+
+class Directory(Protocol):
+    """What chat asks of the wing that keeps shops and people."""
+
+    async def shop(self, shop_id: str) -> ShopFacts | None:
+        """A shop a buyer may talk to."""
+        ...
+
+    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
+        """Names of shops, closed ones too."""
+        ...
+
+    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
+        """How the shop's staff see these buyers."""
+        ...
+
+    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """All ids of the same human being, for those who were guests before they signed in."""
+        ...
 
 
 class NoConversation(DomainError):

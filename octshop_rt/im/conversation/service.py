@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import Bus
@@ -21,6 +21,7 @@ from octshop_rt.im.conversation.model import (
     Appended,
     BuyersOpen,
     Conversation,
+    Directory,
     Draft,
     Entry,
     Membership,
@@ -44,26 +45,6 @@ Said = Callable[[Conversation, Entry], None]
 
 _MOST_KNOWN = 50_000
 _MOST_TOLD = 20  # delivery marks passed on from one ACK
-
-
-class Directory(Protocol):
-    """What chat asks of the wing that keeps shops and people."""
-
-    async def shop(self, shop_id: str) -> ShopFacts | None:
-        """A shop a buyer may talk to."""
-        ...
-
-    async def shop_names(self, shop_ids: Sequence[str]) -> Mapping[str, str]:
-        """Names of shops, closed ones too."""
-        ...
-
-    async def buyer_names(self, buyer_ids: Sequence[str]) -> Mapping[str, str]:
-        """How the shop's staff see these buyers."""
-        ...
-
-    async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        """All ids of the same human being, for those who were guests before they signed in."""
-        ...
 
 
 class Conversations:
@@ -91,6 +72,7 @@ class Conversations:
         self._directory = directory
         self._known: dict[str, Conversation] = {}
         self._joined: set[tuple[str, str]] = set()
+        self._reached: dict[tuple[str, Side], int] = {}  # received by somebody of that side, as this node has told
         self._said: list[Said] = []
         self._contents = Contents(db, media, cards)
         self.appender = Appender(db, clock, ids, self._committed)
@@ -232,11 +214,20 @@ class Conversations:
             self._router.hint(Hint(cursor, rules.rooms(conversation), origin))
 
     async def received(self, who: Party, heads: Mapping[str, int], origin: str) -> None:
-        """Tell the others how far this person's device has received. Passing, not stored."""
+        """Tell the other side, once, that somebody of this one has received so much. Passing, not stored.
+
+        Not each by each and not one's own side: a line to a thousand agents would make a million of these.
+        """
         for c, s in list(heads.items())[:_MOST_TOLD]:
             conversation, mine = await self.standing(who, c)
+            if s <= self._reached.get((c, mine), 0):
+                continue
+            if len(self._reached) >= _MOST_KNOWN:
+                self._reached.clear()
+            self._reached[c, mine] = s
+            buyer, shop = rules.rooms(conversation)
             cursor = Cur(c=c, u=who.person_id, fr=mine, d=s)
-            self._router.hint(Hint(cursor, rules.rooms(conversation), origin))
+            self._router.hint(Hint(cursor, (shop if mine == "buyer" else buyer,), origin))
 
     async def signal(self, who: Party, c: str, kind: str, origin: str, text: str | None = None) -> None:
         """Typing: to everyone else in the conversation, now or never. What a buyer is writing (`preview`) is for the

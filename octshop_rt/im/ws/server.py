@@ -25,8 +25,9 @@ from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation import rules
 from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.im.conversation.contents import Cards
+from octshop_rt.im.conversation.model import Directory
 from octshop_rt.im.conversation.net import Mesh
-from octshop_rt.im.conversation.service import Conversations, Directory
+from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.hub import Hub
 from octshop_rt.im.media.service import Media
