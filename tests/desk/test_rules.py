@@ -10,7 +10,7 @@ from msgspec import structs
 from octshop_rt.core.clock import MINUTE, SECOND, SHANGHAI, from_datetime
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Agent, BadHours, Card, Case
-from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Holiday, Rule, Span
+from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Holiday, Rule, SettingsDocument, Span, over, resolve
 
 NOW = from_datetime(datetime(2026, 11, 20, 12, 0, tzinfo=SHANGHAI))  # a Friday
 
@@ -132,6 +132,47 @@ def test_hours_are_those_of_the_weekday_unless_the_day_is_unlike_others(moment: 
     settings = DeskSettings(hours=HOURS, holidays=days)
     assert rules.is_open(settings, moment) is (opens is None)
     assert rules.opens_at(settings, moment) == opens
+
+
+@pytest.mark.parametrize(
+    ("moment", "changes"),
+    [
+        (at(20, 9), at(20, 12)),
+        (at(20, 12), at(20, 13)),
+        (at(20, 17, 59), at(20, 18)),
+        (at(20, 18), at(24, 9)),
+        (at(28, 17), at(28, 18)),
+    ],
+)
+def test_it_is_known_when_a_desk_opens_or_closes_next(moment: int, changes: int) -> None:
+    days = (Holiday(day="2026-11-23"), Holiday(day="2026-11-28", as_weekday=1))
+    assert rules.changes_at(DeskSettings(hours=HOURS, holidays=days), moment) == changes
+
+
+def test_a_desk_that_is_always_open_closes_for_its_holidays_only() -> None:
+    assert rules.changes_at(DeskSettings(), at(22, 3)) is None
+    assert rules.changes_at(DeskSettings(holidays=(Holiday(day="2026-11-25"),)), at(22, 3)) == at(25, 0)
+    night = (
+        Span(days=(1, 2, 3, 4, 5, 6, 7), start=0, end=120),
+        Span(days=(1, 2, 3, 4, 5, 6, 7), start=1_320, end=1_440),
+    )
+    assert rules.changes_at(DeskSettings(hours=night), at(22, 23)) == at(23, 2)  # midnight closes nothing
+
+
+def _document(scope: str, version: int, patch: DeskPatch) -> SettingsDocument:
+    return SettingsDocument(id=scope, scope=scope, version=version, patch=patch, by="U1", created_at=NOW)
+
+
+def test_a_shop_sets_its_own_over_the_platforms_and_takes_it_back() -> None:  # req I4
+    platform = _document("platform-wide", 3, DeskPatch(cap=7, idle_end_s=600))
+    first = over(DeskPatch(cap=2, strategy="manual"), None)
+    holds = resolve(platform, _document("S1", 1, first))
+    assert (holds.cap, holds.strategy, holds.idle_end_s, holds.versions) == (2, "manual", 600, (3, 1))
+    # What is not named stays; null takes back.
+    second = over(DeskPatch(cap=None, rules=()), first)
+    assert second == DeskPatch(strategy="manual", rules=())
+    holds = resolve(platform, _document("S1", 2, second))
+    assert (holds.cap, holds.strategy, holds.rules) == (7, "manual", ())
 
 
 def test_a_desk_without_hours_is_always_open_but_for_its_holidays() -> None:

@@ -105,6 +105,8 @@ KNOCKS: dict[str, dict[str, Make]] = {
     f"POST {CASE}/take-over": _case("take-over"),
     f"GET {DESK}/settings": _shops("desk/settings"),
     f"PUT {DESK}/settings": _shops("desk/settings", cap=6),
+    f"GET {DESK}/settings/layers": _shops("desk/settings/layers"),
+    f"POST {DESK}/settings/hours": _shops("desk/settings/hours", hours=[], holidays=[]),
     "GET /platform/desk/settings": {"own": at("/platform/desk/settings")},
     "PUT /platform/desk/settings": {"own": at("/platform/desk/settings", idle_end_s=1_700)},
     f"GET {DESK}/groups": _shops("desk/groups"),

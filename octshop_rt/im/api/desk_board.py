@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from octshop_rt.core.auth.model import PLATFORM, Admin, Right, ShopStaff, at_shop
-from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.core.clock import DAY, Clock, Millis, business_day
 from octshop_rt.core.errors import Busy, RequestConflict
 from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id, RequestId
@@ -30,12 +30,13 @@ from octshop_rt.im.desk.model import (
     Skill,
 )
 from octshop_rt.im.desk.service import Desk
-from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings
+from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings, Holidays, Hours, Layers
 from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.wire.fields import Seq
 from octshop_rt.im.wire.outgoing import Ent
 
 CASE = "/shop/{shop_id}/desk/cases/{case_id}"
+_DAYS_SHOWN = 14
 
 
 class BoardView(Struct, frozen=True, kw_only=True):
@@ -109,6 +110,30 @@ class PutStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=60)] = ""
 
 
+class HoursWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hours and days unlike others, as they might be set."""
+
+    hours: Hours
+    holidays: Holidays
+
+
+class DayHours(Struct, frozen=True, kw_only=True):
+    """A day's spans, in minutes after midnight; `unlike`: a holiday or a moved working day."""
+
+    day: str
+    spans: list[tuple[int, int]]
+    unlike: bool
+
+
+class HoursView(Struct, frozen=True, kw_only=True):
+    """What those hours would mean. `changes_at`: when it opens or closes next; none for weeks: null."""
+
+    open_now: bool
+    changes_at: Millis | None
+    days: list[DayHours]
+    at: Millis
+
+
 class DeskOfManagers:
     """For whoever holds shop.manage at the shop in the path; the platform's values for its administrators."""
 
@@ -135,7 +160,11 @@ class DeskOfManagers:
             Route("GET", f"{desk}/settings", self.settings, permission=chat, answer=DeskSettings,
                   summary="What holds at this desk"),
             Route("PUT", f"{desk}/settings", self.set, permission=manage, body=DeskPatch, answer=DeskSettings,
-                  errors=(Busy, BadHours), summary="Set what is given; null leaves what lies beneath"),
+                  errors=(Busy, BadHours), summary="Set what is given; null takes back what was set"),
+            Route("GET", f"{desk}/settings/layers", self.layers, permission=manage, answer=Layers,
+                  summary="What the shop has set, and what lies beneath"),
+            Route("POST", f"{desk}/settings/hours", self.hours, permission=manage, body=HoursWish, answer=HoursView,
+                  errors=(BadHours,), summary="What certain hours would mean: now, next, and for two weeks"),
             Route("GET", "/platform/desk/settings", self.platform_settings, permission=PLATFORM,
                   answer=DeskSettings, summary="What holds where a shop has set nothing"),
             Route("PUT", "/platform/desk/settings", self.set_platform, permission=PLATFORM, body=DeskPatch,
@@ -197,6 +226,22 @@ class DeskOfManagers:
         done = await self._desk.office.set(call.who.shop_id, body, call.who.person_id)
         self._desk.cases.wake(call.who.shop_id)
         return done
+
+    async def layers(self, call: Call[ShopStaff]) -> Layers:
+        return await self._desk.office.layers(call.who.shop_id)
+
+    async def hours(self, call: Call[ShopStaff], body: HoursWish) -> HoursView:
+        rules.check_hours(DeskPatch(hours=body.hours))
+        meant = DeskSettings(hours=body.hours, holidays=body.holidays)
+        now = self._clock.now()
+        unlike = {one.day for one in body.holidays}
+        days = [business_day(now + ahead * DAY) for ahead in range(_DAYS_SHOWN)]
+        return HoursView(
+            open_now=rules.is_open(meant, now),
+            changes_at=rules.changes_at(meant, now),
+            days=[DayHours(day=day, spans=rules.spans_of(meant, day), unlike=day in unlike) for day in days],
+            at=now,
+        )
 
     async def platform_settings(self, call: Call[Admin]) -> DeskSettings:
         return await self._desk.office.platform_settings()

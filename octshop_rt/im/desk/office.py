@@ -8,7 +8,15 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.desk import office_store, rules, store
 from octshop_rt.im.desk.model import Agent, Group, NoSuchAgent, NoSuchGroup
-from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings, SettingsDocument, over, resolve
+from octshop_rt.im.desk.settings import (
+    PLATFORM_SCOPE,
+    DeskPatch,
+    DeskSettings,
+    Layers,
+    SettingsDocument,
+    over,
+    resolve,
+)
 
 _KEEP_MS = 1_000  # every word of every buyer asks for the settings of a shop; a change shows within a second
 _MOST_KEPT = 10_000
@@ -40,6 +48,18 @@ class Office:
     async def platform_settings(self) -> DeskSettings:
         """What holds where a shop has set nothing."""
         return resolve(await office_store.newest_settings(self._db, PLATFORM_SCOPE), None)
+
+    async def layers(self, shop_id: str) -> Layers:
+        """The same with where each value comes from, read anew."""
+        platform = await office_store.newest_settings(self._db, PLATFORM_SCOPE)
+        shop = await office_store.newest_settings(self._db, shop_id)
+        return Layers(
+            holds=resolve(platform, shop),
+            own=shop.patch if shop else DeskPatch(),
+            beneath=resolve(platform, None),
+            by=shop.by if shop else None,
+            at=shop.created_at if shop else None,
+        )
 
     async def set(self, scope: str, patch: DeskPatch, by: str) -> DeskSettings:
         """Add the next version of a scope's settings: the last one under `patch`. Busy if another was faster."""

@@ -259,6 +259,22 @@ def opens_at(settings: DeskSettings, at: Millis) -> Millis | None:
     return None
 
 
+def changes_at(settings: DeskSettings, at: Millis) -> Millis | None:
+    """When it opens or closes next; None when it does neither for weeks."""
+    now_open = is_open(settings, at)
+    if not now_open:
+        return opens_at(settings, at)
+    today = as_datetime(at).astimezone(SHANGHAI).date()
+    for ahead in range(MOST_AHEAD_DAYS):
+        day = (today + timedelta(days=ahead)).isoformat()
+        midnight = business_day_bounds(day)[0]
+        ends = [0, *sorted(end for _, end in spans_of(settings, day))]
+        for moment in (midnight + end * MINUTE for end in ends):
+            if moment > at and not is_open(settings, moment):
+                return moment
+    return None
+
+
 def reopenable(case: Case, settings: DeskSettings, at: Millis) -> bool:
     """Whether an ended case may be gone on with."""
     return case.ended_at is not None and at - case.ended_at <= min(settings.reopen_s * SECOND, 30 * DAY)

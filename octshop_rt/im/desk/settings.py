@@ -5,9 +5,9 @@ Documents are versioned and only added, like the shop's other policies.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.ids import Id
@@ -36,6 +36,10 @@ class Holiday(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     day: Day
     as_weekday: Weekday | None = None
+
+
+Hours = Annotated[tuple[Span, ...], Meta(max_length=20)]
+Holidays = Annotated[tuple[Holiday, ...], Meta(max_length=200)]
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,20 +72,20 @@ class DeskSettings(Struct, frozen=True, kw_only=True):
 
 
 class DeskPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The settings a document sets; null leaves what lies beneath."""
+    """What is given is set; null takes back what was set, so that what lies beneath holds again."""
 
-    strategy: Strategy | None = None
-    cap: Cap | None = None
-    response_timeout_s: Seconds | None = None
-    drop_grace_s: Seconds | None = None
-    idle_end_s: Seconds | None = None
-    abandon_s: Seconds | None = None
-    last_agent_s: Seconds | None = None
-    overflow_s: Seconds | None = None
-    reopen_s: Seconds | None = None
-    hours: Annotated[tuple[Span, ...], Meta(max_length=20)] | None = None
-    holidays: Annotated[tuple[Holiday, ...], Meta(max_length=200)] | None = None
-    rules: Annotated[tuple[Rule, ...], Meta(max_length=50)] | None = None
+    strategy: Strategy | UnsetType | None = UNSET
+    cap: Cap | UnsetType | None = UNSET
+    response_timeout_s: Seconds | UnsetType | None = UNSET
+    drop_grace_s: Seconds | UnsetType | None = UNSET
+    idle_end_s: Seconds | UnsetType | None = UNSET
+    abandon_s: Seconds | UnsetType | None = UNSET
+    last_agent_s: Seconds | UnsetType | None = UNSET
+    overflow_s: Seconds | UnsetType | None = UNSET
+    reopen_s: Seconds | UnsetType | None = UNSET
+    hours: Hours | UnsetType | None = UNSET
+    holidays: Holidays | UnsetType | None = UNSET
+    rules: Annotated[tuple[Rule, ...], Meta(max_length=50)] | UnsetType | None = UNSET
 
 
 class SettingsDocument(Struct, frozen=True, kw_only=True):
@@ -95,9 +99,21 @@ class SettingsDocument(Struct, frozen=True, kw_only=True):
     created_at: Millis
 
 
+class Layers(Struct, frozen=True, kw_only=True):
+    """What holds at a shop's desk, and where it comes from: what the shop has set over what lies beneath."""
+
+    holds: DeskSettings
+    own: DeskPatch
+    beneath: DeskSettings
+    by: str | None  # who set the shop's newest version
+    at: Millis | None
+
+
 def over(patch: DeskPatch, beneath: DeskPatch | None) -> DeskPatch:
-    """What a new version holds: what it sets, and what the version before had set."""
-    return patch if beneath is None else structs.replace(beneath, **_set(patch))
+    """What a new version holds: what it sets, and what the version before had set and it does not take back."""
+    kept = _set(beneath) if beneath is not None else {}
+    taken_back = [name for name in patch.__struct_fields__ if getattr(patch, name) is None]
+    return DeskPatch(**{name: value for name, value in (kept | _set(patch)).items() if name not in taken_back})
 
 
 def resolve(platform: SettingsDocument | None, shop: SettingsDocument | None) -> DeskSettings:
@@ -109,6 +125,7 @@ def resolve(platform: SettingsDocument | None, shop: SettingsDocument | None) ->
     return structs.replace(settings, versions=(platform.version if platform else 0, shop.version if shop else 0))
 
 
-def _set(patch: DeskPatch) -> dict[str, object]:
+def _set(patch: DeskPatch) -> dict[str, Any]:
     # Not structs.asdict: the spans and rules inside must stay Structs.
-    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not None}
+    given = {name: getattr(patch, name) for name in patch.__struct_fields__}
+    return {name: value for name, value in given.items() if value is not None and value is not UNSET}
