@@ -67,7 +67,7 @@ def png(width: int = 320, height: int = 200) -> str:
 def begin(product: Product, *, online: tuple[str, ...] = (AGENT,)) -> None:
     """Nobody is served or waits at the coffee shop, of its agents these take buyers, and people answer, no machine."""
     desk = f"{product.base}/api/v1/shop/{COFFEE}/desk"
-    boss = _token(product, OWNER)
+    boss = token(product, OWNER)
     shown = call("GET", f"{desk}/answers", token=boss)
     kept = ("sure", "unsure", "unknown_to_person", "assistant", "welcomes", "synonyms")
     call("PUT", f"{desk}/answers", {"on": False} | {name: shown[name] for name in kept}, boss)
@@ -82,17 +82,18 @@ def begin(product: Product, *, online: tuple[str, ...] = (AGENT,)) -> None:
 def attend(product: Product, phone: str, status: str) -> None:
     """This agent of the coffee shop takes buyers, or none."""
     wish = {"status": status, "reason": ""}
-    call("PUT", f"{product.base}/api/v1/shop/{COFFEE}/desk/me", wish, _token(product, phone))
+    call("PUT", f"{product.base}/api/v1/shop/{COFFEE}/desk/me", wish, token(product, phone))
 
 
 def keep_quick_reply(product: Product, title: str, text: str) -> None:
     """For everyone at the coffee shop."""
     wish = {"request_id": secrets.token_hex(10), "whose": "shop", "title": title, "text": text}
     url = f"{product.base}/api/v1/shop/{COFFEE}/desk/quick-replies"
-    call("POST", url, wish, _token(product, OWNER))
+    call("POST", url, wish, token(product, OWNER))
 
 
-def _token(product: Product, phone: str) -> str:
+def token(product: Product, phone: str) -> str:
+    """Signs in without a browser."""
     device = {"id": secrets.token_hex(8), "name": "test"}
     body = {"phone": phone, "password": PASSWORD, "device": device, "bearer": True}
     return str(call("POST", f"{product.base}/api/v1/staff/login", body)["token"])

@@ -21,6 +21,7 @@ const zone = { timeZone: SHOP_ZONE, hourCycle: 'h23' } as const
 const dates = {
   day: { ...zone, year: 'numeric', month: '2-digit', day: '2-digit' },
   minute: { ...zone, year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
+  month_day: { ...zone, month: '2-digit', day: '2-digit' },
   short: { ...zone, month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
   clock: { ...zone, hour: '2-digit', minute: '2-digit' },
   seconds: { ...zone, hour: '2-digit', minute: '2-digit', second: '2-digit' },

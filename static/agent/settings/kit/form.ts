@@ -77,6 +77,7 @@ export function useForm<T extends object>(plan: FormPlan<T>): Form<T> {
 
   async function submit(): Promise<boolean> {
     if (!now.value || !was.value || state.value === 'saving') return false
+    if (!dirty.value) return true
     tried.value = true
     firstWrong.value = ''
     const wrong = Object.keys(all.value)[0]
