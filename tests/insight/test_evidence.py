@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import ChatNight
+from octshop_rt.im.api.insight import KeepWish
 from octshop_rt.im.conversation import checks as log_checks
 from octshop_rt.im.conversation import store as log_store
 from octshop_rt.im.conversation.model import Entry
@@ -25,6 +27,7 @@ from octshop_rt.im.conversation.wiping import Wiper
 from octshop_rt.im.insight import chain, checks, store
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.indexing import Indexer
+from octshop_rt.im.insight.model import BadKeeping
 from octshop_rt.im.insight.reports import Reports
 from octshop_rt.im.insight.retention import Retention
 from octshop_rt.im.insight.search import Search, Wanted
@@ -167,6 +170,17 @@ async def test_a_wiped_message_sent_again_makes_no_second(db: Database, clock: T
     script.heads[c] = 0
     with pytest.raises(DuplicateKey):
         await script.say(c, at("09:00:00"), "U-1", "旧话")
+
+
+async def test_a_shop_keeps_for_ever_or_for_a_month_at_least(db: Database, clock: TestClock) -> None:  # req I12
+    evidence = disputes(db, clock)
+    assert (await evidence.keeping(staff())).days == 0
+    for days in (1, 29):
+        with pytest.raises(BadKeeping):
+            await evidence.keep(staff(), days)
+    assert (await evidence.keep(staff(), 30)).days == 30
+    for_ever = msgspec.json.decode(b'{"days":0}', type=KeepWish)
+    assert (await evidence.keep(staff(), for_ever.days)).days == 0
 
 
 async def test_fsck_sees_facts_that_the_log_does_not_tell(db: Database, clock: TestClock) -> None:

@@ -116,7 +116,7 @@ def test_values_are_set_kept_and_taken_back(visit: Visit, product: Product, owne
 def test_a_shop_that_is_closed_lets_buyers_leave_a_message(  # req I4
     visit: Visit, product: Product, owner_wire: Any
 ) -> None:
-    begin(product)
+    begin(product, online=())
     owner = settings(visit, "hours")
     page = owner.page
     preview = page.get_by_test_id("hours-preview")

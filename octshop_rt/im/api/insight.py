@@ -17,7 +17,7 @@ from octshop_rt.im.insight import sheets
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.figures import Cut, Figures
 from octshop_rt.im.insight.lookup import Lookup, Place
-from octshop_rt.im.insight.model import BadSpan, Hold, OnHold, Shown, Trace
+from octshop_rt.im.insight.model import BadKeeping, BadSpan, Hold, OnHold, Shown, Trace
 from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.reports import Live, Report, Reports
 from octshop_rt.im.wire.fields import Seq
@@ -75,7 +75,8 @@ class HoldWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class KeepWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Days to keep what was said; 0: for ever, else 30 at least."""
 
-    days: Literal[0] | Annotated[int, Meta(ge=30, le=3_650)]
+    # Not a union of 0 and 30 upwards: a bound on a number holds for the whole union.
+    days: Annotated[int, Meta(ge=0, le=3_650)]
 
 
 class KeepView(Struct, frozen=True, kw_only=True):
@@ -185,6 +186,7 @@ class InsightApi:
             ),
             Route(
                 "PUT", f"{desk}/retention", self._keep, permission=manages, body=KeepWish, answer=KeepView,
+                errors=(BadKeeping,),
                 summary="Keep for so many days; the next night wipes what is older",
             ),
             Route(

@@ -15,7 +15,7 @@ from octshop_rt.im.conversation.model import Conversation, Entry
 from octshop_rt.im.conversation.reading import Log
 from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import chain, store
-from octshop_rt.im.insight.model import Act, Hold, Keeping, OnHold, Shown, Trace
+from octshop_rt.im.insight.model import LEAST_KEPT_DAYS, Act, BadKeeping, Hold, Keeping, OnHold, Shown, Trace
 
 PAGE = 50
 _BATCH = 500
@@ -95,7 +95,9 @@ class Disputes:
         return found or Keeping(id=staff.shop_id, days=0, by="", at=0)
 
     async def keep(self, staff: ShopStaff, days: int) -> Keeping:
-        """Keep so many days (0: for ever); the next night wipes what is older."""
+        """Keep so many days (0: for ever); the next night wipes what is older. BadKeeping."""
+        if 0 < days < LEAST_KEPT_DAYS:
+            raise BadKeeping(days=LEAST_KEPT_DAYS)
         before = await self.keeping(staff)
         if before.at and before.days == days:
             return before

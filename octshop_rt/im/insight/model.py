@@ -16,6 +16,7 @@ MOST_LABELS = 200  # of a shop
 MOST_ON_ONE = 20  # of a case or a customer
 MOST_ITEMS = 30
 WHOLE = 100  # points of a score sheet
+LEAST_KEPT_DAYS = 30
 MOST_SAMPLE = 200
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
@@ -329,6 +330,15 @@ class CheckSettled(DomainError):
     status = 409
     zh = "该质检当前状态不允许此操作"
     en = "This quality check is not in a state for that"
+
+
+class BadKeeping(DomainError):
+    """What was said is kept for ever (0), or for so many days at least: a dispute begins late."""
+
+    code = "insight.bad_keeping"
+    status = 400
+    zh = "聊天记录至少保存 {days} 天，或一直保存"
+    en = "Conversations are kept for {days} days at least, or for ever"
 
 
 class BadSpan(DomainError):
