@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -84,8 +84,7 @@ def _panel(panel: Panel, top: int) -> list[str]:
     return parts
 
 
-def _bar(bar: Bar, y: int, at: object) -> list[str]:
-    assert callable(at)
+def _bar(bar: Bar, y: int, at: Callable[[float], float]) -> list[str]:
     parts = [_text(_LEFT - 10, y + 17, bar.name, "", "end")]
     if not bar.high:
         return [*parts, _text(_LEFT + 8, y + 17, bar.missing, "missing")]

@@ -98,8 +98,9 @@ async def one_run(uri: str, db: Database, buyers: int, nodes: int) -> tuple[floa
         began, cpu = time.perf_counter(), time.process_time()
         await store.AGENTS.update_many(db, {"shop_id": SHOP}, {"$set": {"status": "online"}})
         desk.cases.wake(SHOP)
-        while await store.count_queued(db, SHOP):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(120):
+            while await store.count_queued(db, SHOP):  # noqa: ASYNC110  (rows tell nobody)
+                await asyncio.sleep(0.02)
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
         for other in others:
             other.terminate()

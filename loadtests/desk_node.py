@@ -17,6 +17,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.embedded.process import end_with_parent
 from octshop_rt.im.conversation.model import ShopFacts
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk.model import Card
@@ -80,5 +81,6 @@ async def main(uri: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     uvloop.run(main(sys.argv[1], sys.argv[2]))

@@ -29,6 +29,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.redis import RedisClients
 from octshop_rt.core.settings import MongoSettings
 from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.embedded.process import end_with_parent
 from octshop_rt.im.conversation.model import Party, ShopFacts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.hub import Hub
@@ -131,4 +132,5 @@ async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str
 
 
 if __name__ == "__main__":
+    end_with_parent()
     uvloop.run(main(*sys.argv[1:]))

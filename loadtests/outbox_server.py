@@ -21,6 +21,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Collection, Database, Transaction
 from octshop_rt.core.outbox import Event, Outbox
 from octshop_rt.core.settings import MongoSettings
+from octshop_rt.embedded.process import end_with_parent
 
 
 class Tick(Event, frozen=True, kw_only=True):
@@ -82,4 +83,5 @@ async def main(mode: str, uri: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     uvloop.run(main(sys.argv[1], sys.argv[2], sys.argv[3]))

@@ -27,6 +27,7 @@ from octshop_rt.core.ratelimit import Quota
 from octshop_rt.core.settings import HttpSettings, MongoSettings, Settings
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.core.uploads import PicturePool
+from octshop_rt.embedded.process import end_with_parent
 from octshop_rt.events import VoucherUsed
 from octshop_rt.verify import token
 from octshop_rt.verify.api import ClerkDesk
@@ -92,4 +93,5 @@ async def main(uri: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     uvloop.run(main(sys.argv[1], sys.argv[2]))

@@ -79,7 +79,7 @@ def start(
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,  # Ctrl-C goes to us; we stop our children in order
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks, before any thread of the child
+            preexec_fn=end_with_parent,  # noqa: PLW1509  one system call, no locks, before any thread of the child
         )
     pid_file.write_text(f"{popen.pid}\n{marker}\n")
     return Child(popen, pid_file, own_log or output)
@@ -102,7 +102,8 @@ def _command_line(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """SIGTERM for this process when the one that started it ends, however that ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
