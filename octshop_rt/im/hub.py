@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from octshop_rt.im.wire.codec import Encoding, encode, message
@@ -20,6 +20,9 @@ class Link(Protocol):
 
     def hint(self, framed: bytes) -> None:
         """Write a lossy frame, or drop it when the link is slow."""
+
+
+_NOBODY: Mapping[str, Link] = {}
 
 
 class Framed:
@@ -76,14 +79,12 @@ class Hub:
         """Where `link` is."""
         return frozenset(self._of.get(link.id, ()))
 
-    def links(self, rooms: Iterable[str]) -> Iterator[Link]:
-        """Everyone in any of `rooms`, once."""
-        met: set[str] = set()
+    def links(self, rooms: Iterable[str]) -> Iterable[Link]:
+        """Everyone in any of `rooms`, once; those who come or go meanwhile change nothing."""
+        met: dict[str, Link] = {}
         for room in rooms:
-            for link in list(self._rooms.get(room, {}).values()):
-                if link.id not in met:
-                    met.add(link.id)
-                    yield link
+            met.update(self._rooms.get(room, _NOBODY))
+        return met.values()
 
     def entry(self, ent: Ent, rooms: Iterable[str], skip: str = "") -> int:
         """An entry of the log to everyone in `rooms` but the link `skip`; how many were told."""
