@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from msgspec import Struct
 
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.clock import Clock
@@ -17,8 +18,20 @@ from octshop_rt.im.wire.outgoing import Peer, Pulled, Synced, SyncedPage
 
 Names = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 
-_AT_ONCE = 16  # conversations read side by side for one SYNC
+_AT_ONCE = 16  # conversations read in one question for one SYNC
 _MOST_FILLED = 200
+
+
+class _Look(Struct, frozen=True, kw_only=True):
+    """What one SYNC asks of one conversation: entries from `first` (0: none) to `head`."""
+
+    conversation: Conversation
+    mine: Side
+    head: int
+    read: int
+    peer_read: int
+    known: int
+    first: int
 
 
 class Reader:
@@ -79,15 +92,14 @@ class Reader:
         found: list[Synced] = []
         room = rules.PAGE_BYTES
         for at in range(0, len(listed), _AT_ONCE):
-            part = listed[at : at + _AT_ONCE]
-            for synced in await asyncio.gather(
-                *(
-                    self._synced(
-                        who, frame, one, heads.get(one.id, 0), members.get(one.id, ()), names, earlier.get(one.id, [])
-                    )
-                    for one in part
-                )
-            ):
+            looks = [
+                self._look(who, frame, one, heads.get(one.id, 0), members.get(one.id, ()))
+                for one in listed[at : at + _AT_ONCE]
+            ]
+            pages, unread = await self._read(looks)
+            for look in looks:
+                c = look.conversation.id
+                synced = _synced(look, frame, pages.get(c, []), unread.get(c), names, earlier.get(c, []))
                 room -= sum(rules.weight(ent) for ent in synced.ents)
                 if found and room < 0:  # the rest comes with the next page
                     return SyncedPage(i=frame.i, convs=found, gone=gone, done=False, cur=found[-1].c)
@@ -114,47 +126,43 @@ class Reader:
         gone = rules.missing(filled, first)
         return rules.before_hole(filled, gone) if gone else filled
 
-    async def _synced(
-        self,
-        who: Party,
-        frame: Sync,
-        conversation: Conversation,
-        head: int,
-        members: Sequence[Membership],
-        names: Mapping[str, str],
-        earlier: list[str],
-    ) -> Synced:
+    def _look(
+        self, who: Party, frame: Sync, conversation: Conversation, head: int, members: Sequence[Membership]
+    ) -> _Look:
+        """What has to be read of one conversation for one SYNC."""
         mine: Side = "buyer" if isinstance(who, Buyer) else "staff"
         ids = who.ids if isinstance(who, Buyer) else (who.person_id,)
-        read = max((row.read_seq for row in members if row.u in ids), default=0)
-        peer_read = max((row.read_seq for row in members if row.role == rules.other(mine)), default=0)
         known = frame.heads.get(conversation.id, 0)
-        entries: list[Entry] = []
+        first = 0
         if head != known and head and frame.per:
             above = known if known < head else 0  # a client that knows more than we do starts over
-            entries = await self.whole(conversation.id, max(above + 1, head - frame.per + 1), head)
-        if entries and entries[0].s <= read + 1:
-            unread = rules.unread(entries, read, mine)
-        elif head > read:
-            since = max(read, head - rules.MOST_LOOKED)
-            unread = await store.said_after(self._db, conversation.id, since, rules.heard_by(mine), rules.MOST_UNREAD)
-        else:
-            unread = 0
-        ents = rules.newest_within([entry.frame(mine) for entry in entries], rules.PER_CONVERSATION_BYTES)
-        peer = conversation.shop_id if mine == "buyer" else conversation.buyer_id
-        return Synced(
-            c=conversation.id,
+            first = max(above + 1, head - frame.per + 1)
+        return _Look(
+            conversation=conversation,
+            mine=mine,
             head=head,
-            read=read,
-            peer_read=peer_read,
-            unread=unread,
-            shop_id=conversation.shop_id,
-            peer=Peer(id=peer, name=names.get(peer, "")),
-            ctx=conversation.ctx,
-            earlier=earlier,
-            ents=ents,
-            more=bool(ents) and ents[0].s > known + 1,
+            read=max((row.read_seq for row in members if row.u in ids), default=0),
+            peer_read=max((row.read_seq for row in members if row.role == rules.other(mine)), default=0),
+            known=known,
+            first=first,
         )
+
+    async def _read(self, looks: Sequence[_Look]) -> tuple[dict[str, list[Entry]], dict[str, int]]:
+        """The pages, and the unread of those whose page does not tell, each in one question for all of them: a storm
+        of clients who come back is bound by the number of questions (loadtests/im_storm.py).
+        """
+        pages = await store.pages(self._db, {one.conversation.id: (one.first, one.head) for one in looks if one.first})
+        since: dict[str, int] = {}
+        for one in looks:
+            c = one.conversation.id
+            entries = pages.get(c, [])
+            if one.first and rules.missing(entries, one.first):
+                entries = pages[c] = await self.whole(c, one.first, one.head)
+            tells = bool(entries) and entries[0].s <= one.read + 1
+            if one.head > one.read and not tells:
+                since[c] = max(one.read, one.head - rules.MOST_LOOKED)
+        mine: Side = looks[0].mine if looks else "buyer"
+        return pages, await store.said_after(self._db, since, rules.heard_by(mine))
 
     async def _fill(self, c: str, gone: Sequence[int]) -> None:
         for s in gone:
@@ -166,3 +174,32 @@ class Reader:
                 await store.append(self._db, [void])
             except DuplicateKey:  # another reader filled it
                 continue
+
+
+def _synced(
+    look: _Look,
+    frame: Sync,
+    entries: Sequence[Entry],
+    unread: int | None,
+    names: Mapping[str, str],
+    earlier: list[str],
+) -> Synced:
+    """`unread` as it was counted, None if `entries` tell it."""
+    conversation, mine = look.conversation, look.mine
+    if unread is None:
+        unread = rules.unread(entries, look.read, mine)
+    ents = rules.newest_within([entry.frame(mine) for entry in entries], rules.PER_CONVERSATION_BYTES)
+    peer = conversation.shop_id if mine == "buyer" else conversation.buyer_id
+    return Synced(
+        c=conversation.id,
+        head=look.head,
+        read=look.read,
+        peer_read=look.peer_read,
+        unread=min(unread, rules.MOST_UNREAD),
+        shop_id=conversation.shop_id,
+        peer=Peer(id=peer, name=names.get(peer, "")),
+        ctx=conversation.ctx,
+        earlier=earlier,
+        ents=ents,
+        more=bool(ents) and ents[0].s > look.known + 1,
+    )

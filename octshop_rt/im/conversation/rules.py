@@ -34,7 +34,7 @@ MEDIA: frozenset[EntryKind] = frozenset(get_args(MediaKind))
 CARDS: frozenset[EntryKind] = frozenset(get_args(CardKind))
 PROVED = MEDIA | CARDS  # kinds whose content the server makes
 MOST_UNREAD = 100
-MOST_LOOKED = 500  # entries looked through for them: the other side may have said nothing in a very long log
+MOST_LOOKED = 200  # entries looked through for them: the other side may have said nothing in a very long log
 # A page of PULL or SYNC ends before a frame could pass the 256 KiB that WELCOME promises.
 PAGE_BYTES = 160 * 1024
 PER_CONVERSATION_BYTES = 48 * 1024

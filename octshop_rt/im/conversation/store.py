@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from octshop_rt.core.clock import Millis, TestClock
@@ -146,6 +146,15 @@ async def page(db: Database, c: str, first: int, last: int, limit: int, *, newes
     return rows[::-1] if newest else rows
 
 
+async def pages(db: Database, ranges: Mapping[str, tuple[int, int]]) -> dict[str, list[Entry]]:
+    """Entries of several conversations, first…last of each, ascending, in one question; holes are as they are."""
+    ways = [{"c": c, "s": {"$gte": first, "$lte": last}} for c, (first, last) in ranges.items()]
+    found: dict[str, list[Entry]] = {c: [] for c in ranges}
+    for row in await ENTRIES.many(db, {"$or": ways}) if ways else []:
+        found[row.c].append(row)
+    return {c: sorted(rows, key=lambda row: row.s) for c, rows in found.items()}
+
+
 async def by_ids(db: Database, entry_ids: Sequence[str]) -> list[Entry]:
     return await ENTRIES.many(db, {"_id": {"$in": list(entry_ids)}})
 
@@ -177,10 +186,13 @@ async def wipe(db: Database, c: str, numbers: Sequence[int]) -> int:
     return await ENTRIES.update_many(db, query, {"$set": empty})
 
 
-async def said_after(db: Database, c: str, s: int, roles: Sequence[Role], limit: int) -> int:
-    """How many entries of `roles`, meant for everyone, come after `s`, counted up to `limit`."""
-    query = {"c": c, "s": {"$gt": s}, "fr": {"$in": list(roles)}, "vis": None, "rc": None}
-    return await ENTRIES.count(db, query, limit=limit)
+async def said_after(db: Database, since: Mapping[str, int], roles: Sequence[Role]) -> dict[str, int]:
+    """How many entries of `roles`, meant for everyone, come after each {conversation: number}; none is left out."""
+    if not since:
+        return {}
+    ways = [{"c": c, "s": {"$gt": s}, "fr": {"$in": list(roles)}, "vis": None, "rc": None} for c, s in since.items()]
+    found = await ENTRIES.aggregate(db, [{"$match": {"$or": ways}}, {"$group": {"_id": "$c", "n": {"$sum": 1}}}])
+    return dict.fromkeys(since, 0) | {row["_id"]: int(row["n"]) for row in found}
 
 
 async def written_since(db: Database, moment: Millis) -> list[Range]:
