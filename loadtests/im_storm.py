@@ -16,7 +16,7 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -138,16 +138,15 @@ async def node(uri: str, *, tail: bool) -> AsyncGenerator[tuple[int, psutil.Proc
 
 
 def remember_pages() -> None:
-    """In a node's own process: a page of the log that was read once costs nothing any more."""
-    read, kept = store.page, dict[tuple[object, ...], list[Entry]]()
+    """In a node's own process: pages of the log that were read once cost nothing any more."""
+    read, kept = store.pages, dict[str, list[Entry]]()
 
-    async def page(db: Database, c: str, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:
-        key = (c, first, last, limit, newest)
-        if key not in kept:
-            kept[key] = await read(db, c, first, last, limit, newest=newest)
-        return kept[key]
+    async def pages(db: Database, ranges: Mapping[str, tuple[int, int]]) -> dict[str, list[Entry]]:
+        if not ranges.keys() <= kept.keys():
+            kept.update(await read(db, ranges))
+        return {c: kept[c] for c in ranges}
 
-    store.page = page
+    store.pages = pages
 
 
 async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
