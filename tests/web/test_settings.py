@@ -79,6 +79,10 @@ def test_values_are_set_kept_and_taken_back(visit: Visit, product: Product, owne
     expect(page.get_by_test_id("leaving")).to_be_visible()
     owner.shot("settings-leaving-desk")
     page.get_by_test_id("leave-stay").click()
+    # Nor to another shop.
+    choose(page, page.get_by_test_id("settings-shop"), "巷口面馆")
+    page.get_by_test_id("leave-stay").click()
+    expect(page).to_have_url(re.compile(COFFEE))
     page.reload()
     expect(page.get_by_test_id("restored")).to_be_visible()
     expect(field).to_have_value("5")
@@ -98,6 +102,9 @@ def test_values_are_set_kept_and_taken_back(visit: Visit, product: Product, owne
     layers = owner_wire("GET", "settings/layers")
     assert layers["own"] == {"cap": 8, "idle_end_s": 600}
     assert layers["holds"]["response_timeout_s"] == 180
+    # The other shop has values of its own.
+    choose(page, page.get_by_test_id("settings-shop"), "巷口面馆")
+    expect(page.get_by_test_id("cap").get_by_role("spinbutton")).to_have_value("5")
     # Both languages, nothing left behind.
     page.get_by_test_id("language").click()
     expect(page.get_by_role("heading", name="Serving customers")).to_be_visible()
@@ -155,9 +162,9 @@ def test_a_shop_that_is_closed_lets_buyers_leave_a_message(  # req I4
     expect(phone.page.get_by_test_id("holiday")).to_have_count(3)
     phone.shot("settings-hours-phone-en")
     page.get_by_test_id("unset-hours").click()
-    for _ in range(3):
-        page.get_by_test_id("holiday").first.get_by_role("button").click()
+    page.get_by_test_id("unset-holidays").click()
     save(page)
+    assert owner_wire("GET", "settings/layers")["own"] == {}
     expect(preview).to_have_attribute("data-open", "true")
 
 
@@ -299,3 +306,7 @@ def test_who_only_answers_is_told_what_is_not_theirs(visit: Visit, product: Prod
     expect(agent.page.get_by_test_id("settings-no-right")).to_be_visible()
     expect(agent.page.get_by_test_id("part-hours")).to_have_count(0)
     agent.shot("settings-no-right-desk")
+    agent.go("/agent/settings")
+    expect(agent.page.get_by_test_id("settings")).to_be_visible()
+    for name in ("service", "rules", "people", "widget", "retention"):
+        expect(agent.page.get_by_test_id(f"part-{name}")).to_have_count(0)

@@ -12,7 +12,8 @@ export interface SpanRow {
 
 export const weekdays = [1, 2, 3, 4, 5, 6, 7] as const
 const DAY_MS = 86_400_000
-let keys = 0
+/** Rows of a draft come back with keys of an earlier page: those made here are later. */
+let keys = Date.now()
 
 export function clock(minute: number): string {
   return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`

@@ -9,7 +9,8 @@ export const pages = ['shop', 'product', 'order', 'aftersale', 'activity'] as co
 /** Levels the shop's buyers have: by the orders they made there. */
 export const levels = [{ level: 1, orders: 1 }, { level: 2, orders: 3 }, { level: 3, orders: 10 }, { level: 4, orders: 30 }] as const
 export const priorities = [0, 1, 3, 6, 9] as const
-let keys = 0
+/** Rows of a draft come back with keys of an earlier page: those made here are later. */
+let keys = Date.now()
 
 export function rowOf(rule: Partial<Rule>): RuleRow {
   return { key: ++keys, page: rule.page ?? null, thing_id: rule.thing_id ?? null, level: rule.level ?? null, group_id: rule.group_id ?? null, skills: [...(rule.skills ?? [])], priority: rule.priority ?? 0 }
