@@ -55,6 +55,8 @@ def test_the_board_moves_and_the_supervisor_reaches_in(visit: Visit, product: Pr
     ask(first, "能便宜点吗")
     expect(bubbles(page, "能便宜点吗")).to_be_visible()
     page.get_by_test_id("whisper").fill("给他九折")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("whisper")).to_have_value("给他九折")
     boss.shot("board-look-desk")
     page.get_by_test_id("whisper-send").click()
     choose(agent.page, "小满")

@@ -170,6 +170,8 @@ def test_what_was_said_is_found_and_proved(visit: Visit, product: Product) -> No
     evidence = page.get_by_test_id("trace").and_(page.locator("[data-what=export]")).nth(1)
     assert evidence.locator(".hash").inner_text().split()[-1] in last
     boss.shot("search-traces-desk")
+    page.get_by_test_id("found-open").click()
+    expect(bubbles(page, word)).to_be_in_viewport()
 
     hand = visit(f"/agent/search?q={word}&shop={COFFEE}", signed_in=AGENT, audience="staff", size="phone", lang="en")
     expect(hand.page.get_by_test_id("hit")).to_have_count(1)

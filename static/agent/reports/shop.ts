@@ -1,5 +1,5 @@
 // Which shop a page of figures is about: in the address, else the first where this person may look.
-import { computed } from 'vue'
+import { computed, ref } from 'vue'
 import { useRoute, useRouter, type LocationQueryRaw } from 'vue-router'
 import type { Post } from '@kit/staff/staff'
 import { useWorkplace } from '../workplace'
@@ -23,13 +23,20 @@ export function useAddress() {
   return { one, put }
 }
 
+/** The shop looked at last: going from the board to the reports stays there. */
+const last = ref('')
+
 export function useShop(right: string) {
   const { posts, may } = useWorkplace()
   const { one, put } = useAddress()
   const shops = computed<Post[]>(() => posts.value.filter((post) => may(right, post.shop_id)))
   const shopId = computed({
-    get: () => shops.value.find((post) => post.shop_id === one('shop'))?.shop_id ?? shops.value[0]?.shop_id ?? '',
-    set: (id: string) => put({ shop: id }),
+    get: () => [one('shop'), last.value].find((id) => shops.value.some((post) => post.shop_id === id)) ?? shops.value[0]?.shop_id ?? '',
+    set: (id: string) => {
+      last.value = id
+      put({ shop: id })
+    },
   })
+  last.value = shopId.value
   return { shops, shopId, manages: computed(() => may('shop.manage', shopId.value)) }
 }
