@@ -9,6 +9,8 @@ import { useWorkplace } from '../workplace'
 
 export type Board = components['schemas']['BoardView']
 const REST_MS = 250
+/** A word answers or asks, which is no step of a case and no notice; in a lively shop there are many a second. */
+const WORD_MS = 1_000
 const BEAT_MS = 5_000
 /** Sums over the day cost more and move slower. */
 const FIGURES_MS = 15_000
@@ -67,18 +69,21 @@ export function useBoard(shopId: () => string) {
   }
 
   /** Many notices at once are one question. */
-  function soon(): void {
+  function soon(wait = REST_MS): void {
     if (!rest)
       rest = window.setTimeout(() => {
         rest = 0
         void load()
-      }, REST_MS)
+      }, wait)
   }
+  const off = im.on('entry', ({ c, entry }) => {
+    if (entry.k !== 'event' && entry.k !== 'note' && im.conversation(c)?.shopId === shopId()) soon(WORD_MS)
+  })
 
   let unwatch: (() => void) | null = null
   watch(shopId, (shop) => {
     unwatch?.()
-    unwatch = shop ? im.watch('board', [shop], soon) : null
+    unwatch = shop ? im.watch('board', [shop], () => soon()) : null
     board.value = live.value = null
     figuresAt = 0
     void load()
@@ -90,6 +95,7 @@ export function useBoard(shopId: () => string) {
   onScopeDispose(() => {
     gone = true
     unwatch?.()
+    off()
     for (const timer of [clock, beat, sums]) window.clearInterval(timer)
     window.clearTimeout(rest)
   })
@@ -110,6 +116,6 @@ export function useBoard(shopId: () => string) {
   const online = computed(() => (board.value?.agents ?? []).filter((one) => one.here && one.status === 'online'))
   const room = computed(() => online.value.reduce((sum, one) => sum + one.cap, 0))
 
-  return { board, live, fault, at, now, waiters, agents, serves, caseOf, online, room, refresh: soon }
+  return { board, live, fault, at, now, waiters, agents, serves, caseOf, online, room, refresh: () => soon() }
 }
 export type BoardStore = ReturnType<typeof useBoard>
