@@ -12,8 +12,8 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import SHOTS, SIZES, Gate, Launch, Product, Visit
+from tests.web.desk import begin, open_desk
 from tests.web.people import COFFEE, OWNER, ask
-from tests.web.test_agent import open_desk
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_a_visitor_of_another_site_talks_to_the_shop_by_keyboard_and_comes_back(
     launch: Launch, product: Product, site: str, gate: Gate, visit: Visit
 ) -> None:  # req I9, I12
     gate.allow("foreign:")
+    begin(product)
     listed(product, site)
     width, height = SIZES["desk"]
     context = launch().new_context(viewport={"width": width, "height": height}, locale="zh-CN")
