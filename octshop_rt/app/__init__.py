@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from octshop_rt.app import across, care
+from octshop_rt.app.answering import MARKS
 from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Watching
 from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
@@ -139,7 +140,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)
     media = make_media(on)
-    guard = Guard(on.db, on.clock, on.ids, on.bus)
+    guard = Guard(on.db, on.clock, on.ids, on.bus, on.secrets.key(MARKS))
     im = ImServer(
         db=on.db,
         clock=on.clock,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
+from octshop_rt.core.auth.model import Audience
 from octshop_rt.core.clock import SECOND, Clock
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Route
@@ -18,6 +19,7 @@ from octshop_rt.im.answer.knowledge import Knowledge
 from octshop_rt.im.answer.model import Page, Stretch
 from octshop_rt.im.answer.quick import QuickReplies
 from octshop_rt.im.answer.review import Reviewer
+from octshop_rt.im.answer.tending import Tending
 from octshop_rt.im.api.answers import AnswersApi
 from octshop_rt.im.api.buyer_answers import BuyerAnswers
 from octshop_rt.im.api.guard import GuardApi
@@ -26,10 +28,12 @@ from octshop_rt.im.conversation.model import Conversation, Entry, NoConversation
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk.model import Case, CaseEnded
 from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.guard.model import Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk
 from octshop_rt.im.ws.server import ImServer
 
+MARKS = "guard.marks.1"  # the key of fingerprints of where blocked buyers came from
 _UNTOUCHED_MS = 30 * SECOND
 
 
@@ -82,14 +86,23 @@ def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk
     im.changes.on_recalled(forget)
     desk.intake.on_opened(lambda _, case: bot.opened(stretch(case)))
     desk.intake.answers_first = bot.answers_first
-    guard_desk = GuardDesk(on.db, on.clock, on.ids, on.bus, have_spoken=commerce.have_spoken, names=around.buyer_names)
+    guard_desk = GuardDesk(
+        on.db,
+        on.clock,
+        on.ids,
+        on.bus,
+        on.secrets.key(MARKS),
+        have_spoken=commerce.have_spoken,
+        names=around.buyer_names,
+        seen=around.seen,
+    )
     quick = QuickReplies(on.db, on.clock, on.ids, around.values)
     return Answering(
         knowledge=knowledge,
         bot=bot,
         reviewer=reviewer,
         routes=[
-            *AnswersApi(knowledge).routes(),
+            *AnswersApi(knowledge, Tending(on.db, on.ids, knowledge)).routes(),
             *QuickRepliesApi(quick).routes(),
             *BuyerAnswers(bot).routes(),
             *GuardApi(guard, guard_desk).routes(),
@@ -155,6 +168,13 @@ class AroundAnswers:
         """Nicknames by id."""
         cards = await self._commerce.gate.members.cards(buyer_ids)
         return {person_id: card.nickname for person_id, card in cards.items()}
+
+    async def seen(self, buyer_id: str) -> list[Whereabouts]:
+        """Where a buyer, or the member a guest has become, is signed in; newest first."""
+        gate = self._commerce.gate
+        person_id = (await gate.members.behind([buyer_id])).get(buyer_id, buyer_id)
+        sessions = await gate.sessions.of_person(person_id, Audience.BUYER)
+        return [Whereabouts(one.device_id, one.ip) for one in sessions]
 
     async def names(self, shop_id: str, buyer_id: str) -> Mapping[str, str]:
         """What {shop} and {buyer} stand for."""

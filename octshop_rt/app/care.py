@@ -98,7 +98,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
-            *DeskOfBuyers(desk, on.clock).routes(),
+            *DeskOfBuyers(desk, on.clock, guard).routes(),
             *answering.routes,
             *insight.routes,
             *VisitorApi(visitors).routes(),

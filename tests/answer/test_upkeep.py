@@ -18,6 +18,7 @@ from octshop_rt.im.answer.knowledge import FaqText, Knowledge, SettingsText
 from octshop_rt.im.answer.model import (
     BadThresholds,
     Given,
+    Lesson,
     NotYourReply,
     TooManyFaqs,
     TooManyQuickReplies,
@@ -25,6 +26,7 @@ from octshop_rt.im.answer.model import (
     Welcome,
 )
 from octshop_rt.im.answer.quick import QuickReplies, QuickText
+from octshop_rt.im.answer.tending import Tending
 from octshop_rt.im.guard import checks as guard_checks
 from octshop_rt.im.guard import store as guard_store
 from octshop_rt.im.guard.model import Flag, RuleBook, Word
@@ -147,3 +149,39 @@ async def test_quick_replies_are_one_s_own_or_everyone_s_and_filled_for_a_conver
     monkeypatch.setattr("octshop_rt.im.answer.quick.MOST_QUICK", 1)
     with pytest.raises(TooManyQuickReplies):
         await quick.add(AGENT, "request-00000004", text, mine=True)
+
+
+async def test_many_questions_come_at_once_and_the_same_file_again_adds_none(
+    knowledge: Knowledge, db: Database, ids: Ids, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tending = Tending(db, ids, knowledge)
+    other = msgspec.structs.replace(FAQ, question="几天能到？", similar=())
+    assert await tending.add(MANAGER, [FAQ, other, msgspec.structs.replace(other, question="几天 能到")]) == 2
+    assert await tending.add(MANAGER, [msgspec.structs.replace(FAQ, question="能退吗"), other]) == 0
+    assert {one.question for one in await knowledge.faqs("S1")} == {"可以退款吗", "几天 能到"}
+    with pytest.raises(UnknownVariable):
+        await tending.add(MANAGER, [msgspec.structs.replace(FAQ, question="谁", zh="{agent}")])
+    monkeypatch.setattr("octshop_rt.im.answer.tending.MOST_FAQS", 2)
+    with pytest.raises(TooManyFaqs):
+        await tending.add(MANAGER, [msgspec.structs.replace(FAQ, question="第三个")])
+    assert len(await knowledge.faqs("S1")) == 2
+
+
+async def test_managers_see_what_buyers_taught_and_another_answer_ends_the_doubt(
+    knowledge: Knowledge, db: Database, ids: Ids
+) -> None:
+    tending = Tending(db, ids, knowledge)
+    row = await knowledge.add_faq(MANAGER, "request-000000001", FAQ)
+    for text, good, bad in (("能退钱不", ("U1", "U2"), ()), ("退货", (), ("U1", "U2")), ("咋退", ("U1",), ())):
+        lesson = Lesson(id=ids.new("Z"), shop_id="S1", faq_id=row.id, text=text, good=good, bad=bad, at=1)
+        await store.LESSONS.insert(db, lesson)
+    taught = (await tending.taught("S1"))[row.id]
+    assert (taught.added, taught.doubted) == (["能退钱不"], ["退货"])
+    await knowledge.set_faq(MANAGER, row.id, msgspec.structs.replace(FAQ, category="退换"))
+    assert (await tending.taught("S1"))[row.id].doubted == ["退货"]
+    await knowledge.set_faq(MANAGER, row.id, msgspec.structs.replace(FAQ, zh="七天内可以"))
+    assert (await tending.taught("S1"))[row.id].doubted == []
+    await tending.forget(MANAGER, row.id, "能退钱不")
+    assert await tending.taught("S1") == {}
+    with pytest.raises(NotFound):
+        await tending.forget(MANAGER, row.id, "能退钱不")

@@ -16,7 +16,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log_store
 from octshop_rt.im.conversation.model import Appended, ShopFacts
 from octshop_rt.im.conversation.service import Conversations
-from octshop_rt.im.guard.model import FloodRules
+from octshop_rt.im.guard.model import FloodRules, Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk
 from octshop_rt.im.hub import Hub
@@ -33,6 +33,7 @@ AGENT = Staff(
 )  # fmt: skip
 MANAGER = AGENT.at(SHOP)
 ADMIN = Admin(session_id="N3", person_id="U3", name="平台")
+KEY = b"k" * 32
 OPEN = FloodRules(burst=0, repeats=0)
 
 
@@ -57,14 +58,18 @@ class Node:
 
     def __init__(self, db: Database, clock: TestClock, ids: Ids, bus: LocalBus, name: str) -> None:
         self.db, self.clock = db, clock
-        self.guard = Guard(db, clock, ids, bus)
+        self.guard = Guard(db, clock, ids, bus, KEY)
         self.said = Conversations(db, clock, ids, bus, Router(bus, Hub(), name), Town(), guard=self.guard)
 
         async def spoken(shop_id: str, buyer_id: str) -> bool:
             return await log_store.between(db, buyer_id, shop_id) is not None
 
-        self.desk = GuardDesk(db, clock, ids, bus, have_spoken=spoken, names=Town().buyer_names)
+        self.desk = GuardDesk(db, clock, ids, bus, KEY, have_spoken=spoken, names=Town().buyer_names, seen=self._seen)
+        self.seen: dict[str, list[Whereabouts]] = {}
         self.c = ""
+
+    async def _seen(self, buyer_id: str) -> list[Whereabouts]:
+        return self.seen.get(buyer_id, [])
 
     async def say(
         self, text: str, m: str, who: Buyer | Staff = BUYER, body: Body | None = None, k: str = "text"

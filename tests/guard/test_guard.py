@@ -7,27 +7,31 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from octshop_rt.core.auth.model import ShopStaff
+from octshop_rt.core.auth.model import Buyer, ShopStaff
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import TestClock
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.guarding import saying
-from octshop_rt.im.guard import store
+from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
+    DEVICE_MS,
+    NETWORK_MS,
     PLATFORM,
     Blocked,
     ContactRefused,
     EmptyWord,
     Flooding,
     FloodRules,
+    GuestsBlocked,
     LinkRefused,
     NoSuchBuyerHere,
     Repeating,
     Sensitive,
     SpamRules,
     TooManyWords,
+    Whereabouts,
 )
 from octshop_rt.im.wire.fields import Body
 from tests.guard.kit import ADMIN, AGENT, BUYER, MANAGER, OPEN, SHOP, Node, living
@@ -201,12 +205,61 @@ async def test_flagged_words_come_once_onto_the_list_and_are_settled(
     said = saying(conversation, entry.f, "buyer", entry.b)
     assert await node.guard.review(said, entry.s, entry.ts)
     assert await node.guard.review(said, entry.s, entry.ts)
-    rows, _ = await node.desk.flags(SHOP, "open", None)
+    rows, _ = await node.desk.flags(SHOP, "open", "buyer", None)
+    assert (await node.desk.flags(SHOP, "open", "staff", None))[0] == []
     assert [(row.c, row.s, row.hits) for row in rows] == [(node.c, 1, ("投诉", "微信abc12345"))]
     assert await node.desk.open_flags(SHOP) == 1
     done = await node.desk.settle(manager, rows[0].id, "handled", "已回电")
     assert (done.state, done.by_name, done.note) == ("handled", "小林", "已回电")
-    assert (await node.desk.flags(SHOP, "open", None))[0] == []
+    assert (await node.desk.flags(SHOP, "open", None, None))[0] == []
     assert len(await store.FLAGS.many(db, {"shop_id": SHOP, "state": "handled"})) == 1
     with pytest.raises(NotFound):
         await node.desk.settle(manager, "Z404", "fine", "")
+
+
+async def test_a_new_guest_on_a_blocked_buyers_device_or_in_its_network_is_asked_to_sign_in(
+    node: Node, manager: ShopStaff, clock: TestClock, db: Database
+) -> None:  # req I10
+    """The device always; the network, which an office may share, only when it was asked for, and for a day."""
+
+    async def come(person: str, device: str, ip: str, *, guest: bool = True, was: tuple[str, ...] = ()) -> Buyer:
+        who = Buyer(session_id=f"N{person}", person_id=person, device_id=device, guest=guest, was=was, ip=ip)
+        node.c = (await node.said.open(who, SHOP, None)).id
+        return who
+
+    node.seen[BUYER.person_id] = [Whereabouts("tablet", "203.0.113.7"), Whereabouts("tablet", "127.0.0.1")]
+    row = await node.desk.block(manager, BUYER.person_id, "刷屏", hours=None)
+    assert row.devices_until == clock.now() + DEVICE_MS
+    assert (row.networks, row.networks_until) == ((), 0)
+    stored = str(await db.raw(store.BLOCKS).find_one({}))
+    assert not [word for word in ("tablet", "203.0.113.7") if word in stored], "only fingerprints are kept"
+    again = await come("U20", "tablet", "198.51.100.1")
+    await node.refused(GuestsBlocked, "换个游客再来", again)
+    beside = await come("U21", "phone", "203.0.113.7")
+    assert (await node.say("同一间办公室的人", "client-id-0000001", beside)).entry.s == 1
+    member = await come("U22", "tablet", "203.0.113.7", guest=False)
+    assert (await node.say("登录了的会员", "client-id-0000002", member)).entry.s == 1
+    himself = await come("U23", "other", "198.51.100.2", guest=False, was=(BUYER.person_id,))
+    await node.refused(Blocked, "登录也认得", himself)
+
+    row = await node.desk.block(manager, BUYER.person_id, "刷屏", hours=None, network=True)
+    assert row.networks_until == clock.now() + NETWORK_MS
+    assert len(row.networks) == 1, "the machine's own address is everybody's"
+    await seen(node)
+    await come("U21", "phone", "203.0.113.7")
+    await node.refused(GuestsBlocked, "现在不行了", beside)
+    with pytest.raises(GuestsBlocked):
+        await node.guard.hears(SHOP, ("U24",), Whereabouts("laptop", "203.0.113.7"))
+    await node.guard.hears("S2", ("U24",), Whereabouts("tablet", "203.0.113.7"))
+    clock.advance(NETWORK_MS)
+    assert (await node.say("一天过去了", "client-id-0000003", beside)).entry.s == 2
+    await come("U20", "tablet", "198.51.100.1")
+    await node.refused(GuestsBlocked, "设备还在黑名单", again)
+    clock.advance(DEVICE_MS)
+    assert (await node.say("一个月过去了", "client-id-0000004", again)).entry.s == 1
+
+
+def test_a_network_is_what_one_household_has() -> None:
+    assert rules.network_of("203.0.113.7") == "203.0.113.7" == rules.network_of("::ffff:203.0.113.7")
+    assert rules.network_of("2001:db8:1:2:3::4") == rules.network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert [rules.network_of(one) for one in ("127.0.0.1", "::1", "0.0.0.0", "", "unknown")] == [""] * 5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from octshop_rt.im.answer import store
+from octshop_rt.im.answer.model import Lesson
 from tests.http.knocking import MISSING, Knock, Make, acting, at
 from tests.http.world import World
 
@@ -50,6 +52,25 @@ def _things(path: str, tail: str, thing: dict[str, Any], body: dict[str, Any] | 
     return {"own": of("S1", "S1"), "other": of("S3", "S3"), "missing": of("S1", ""), "their_thing": of("S1", "S3")}
 
 
+def _lesson(door: str, shop: str) -> Make:
+    """What a buyer has taught of a fresh question."""
+    text = "邮费多少"
+    fresh = "fresh lesson"
+
+    async def make(world: World, who: str) -> Knock:
+        one = MISSING
+        if shop:
+            owner = "owner" if shop == "S1" else "owner_m2"
+            wish = {"request_id": world.request_id(), **FAQ}
+            one = (await world.must(owner, "POST", f"/shop/{shop}/desk/faqs", wish))["id"]
+            lesson = Lesson(id=world.request_id(), shop_id=shop, faq_id=one, text=text, good=("U1",), at=1)
+            await store.LESSONS.insert(world.db, lesson)
+        assert fresh
+        return Knock(path=f"/shop/{door}/desk/faqs/{one}/forget", body={"text": text})
+
+    return make
+
+
 def _word(base: str, owner: str, *, known: bool) -> Make:
     fresh = "fresh word"
 
@@ -87,6 +108,13 @@ KNOCKS: dict[str, dict[str, Make]] = {
     f"POST {DESK}/faqs": _shops("faqs", acting, **FAQ),
     f"PUT {DESK}/faqs/{{faq_id}}": _things("faqs", "", FAQ, FAQ),
     f"DELETE {DESK}/faqs/{{faq_id}}": _things("faqs", "", FAQ, None),
+    f"POST {DESK}/faqs/import": _shops("faqs/import", items=[FAQ]),
+    f"POST {DESK}/faqs/{{faq_id}}/forget": {
+        "own": _lesson("S1", "S1"),
+        "other": _lesson("S3", "S3"),
+        "missing": _lesson("S1", ""),
+        "their_thing": _lesson("S1", "S3"),
+    },
     f"GET {DESK}/keywords": _shops("keywords"),
     f"POST {DESK}/keywords": _shops("keywords", acting, **KEYWORD),
     f"PUT {DESK}/keywords/{{keyword_id}}": _things("keywords", "", KEYWORD, KEYWORD),

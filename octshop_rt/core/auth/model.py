@@ -74,6 +74,7 @@ class Buyer(Struct, frozen=True, kw_only=True, tag="buyer"):
     device_id: str
     guest: bool = False
     was: tuple[str, ...] = ()  # the guests this person was before signing in, oldest first
+    ip: str = ""  # of guests only: whence they came; members answer for themselves wherever they are
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -314,6 +314,7 @@ def _principal(session: Session, person: Person) -> SignedIn:
             device_id=session.device_id,
             guest=person.guest,
             was=person.was,
+            ip=session.ip if person.guest else "",
         )
     if session.audience is Audience.STAFF:
         return Staff(

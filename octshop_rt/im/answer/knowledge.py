@@ -19,7 +19,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.tasks import end
 from octshop_rt.im.answer import rules, store
-from octshop_rt.im.answer.matching import Matcher
+from octshop_rt.im.answer.matching import Matcher, says, voices
 from octshop_rt.im.answer.model import (
     MOST_FAQS,
     MOST_KEYWORDS,
@@ -192,13 +192,7 @@ class Knowledge:
     async def add_faq(self, who: ShopStaff, request_id: str, text: FaqText) -> Faq:
         """TooManyFaqs, UnknownVariable, RequestConflict."""
         rules.check_variables((text.zh, text.en), self.variables)
-        row = Faq(
-            id=self._ids.new("Z"),
-            shop_id=who.shop_id,
-            request_id=request_id,
-            at=self._clock.now(),
-            **msgspec.structs.asdict(text),
-        )
+        row = self.faq_of(who, request_id, text)
 
         async def work(tx: Transaction) -> None:
             await self._row(tx, who.shop_id)
@@ -217,15 +211,18 @@ class Knowledge:
         return row
 
     async def set_faq(self, who: ShopStaff, faq_id: str, text: FaqText) -> Faq:
-        """NotFound, UnknownVariable."""
+        """NotFound, UnknownVariable. Another answer is another thing: what buyers doubted of the old one is over."""
         rules.check_variables((text.zh, text.en), self.variables)
         fresh: dict[str, Any] = {**msgspec.to_builtins(text), "at": self._clock.now()}
         changed: list[Faq] = []
 
         async def work(tx: Transaction) -> None:
+            before = await store.faq(tx, who.shop_id, faq_id)
             row = await store.set_faq(tx, who.shop_id, faq_id, fresh)
-            if row is None:
+            if before is None or row is None:
                 raise NotFound
+            if (before.zh, before.en) != (row.zh, row.en):
+                await self._undoubt(tx, row)
             changed[:] = [row]
             await self.touched(tx, who.shop_id)
 
@@ -246,6 +243,21 @@ class Knowledge:
             await store.set_settings(tx, msgspec.structs.replace(row, welcomes=kept))
 
         await self._change(who.shop_id, work)
+
+    def faq_of(self, who: ShopStaff, request_id: str, text: FaqText) -> Faq:
+        """A new question, not yet stored."""
+        return Faq(
+            id=self._ids.new("Z"),
+            shop_id=who.shop_id,
+            request_id=request_id,
+            at=self._clock.now(),
+            **msgspec.structs.asdict(text),
+        )
+
+    async def _undoubt(self, tx: Transaction, row: Faq) -> None:
+        for lesson in await store.lessons_of(tx, row.shop_id, row.id):
+            if says(voices(lesson)) < 0:
+                await store.forget_lesson(tx, row.shop_id, row.id, lesson.text)
 
     # --- keywords -----------------------------------------------------------------------------------------------------
 

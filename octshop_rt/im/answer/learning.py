@@ -9,7 +9,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, Transaction
 from octshop_rt.im.answer import store
 from octshop_rt.im.answer.knowledge import Knowledge
-from octshop_rt.im.answer.matching import TAUGHT
+from octshop_rt.im.answer.matching import says, voices
 from octshop_rt.im.answer.model import Given, Lesson
 
 Work = Callable[[Transaction], Awaitable[None]]
@@ -65,18 +65,10 @@ class Learning:
             id=self._ids.new("Z"), shop_id=row.shop_id, faq_id=faq_id, text=row.text, at=self._clock.now(),
             good=voice if good else (), bad=() if good else voice,
         )  # fmt: skip
-        before = _voices(await store.lesson(tx, row.shop_id, faq_id, row.text))
+        before = says(voices(await store.lesson(tx, row.shop_id, faq_id, row.text)))
         await store.teach(tx, lesson, good=good)
-        after = _voices(await store.lesson(tx, row.shop_id, faq_id, row.text))
-        tips = _says(before) != _says(after)
+        after = says(voices(await store.lesson(tx, row.shop_id, faq_id, row.text)))
+        tips = before != after
         if tips:
             await self._knowledge.touched(tx, row.shop_id)
         return tips
-
-
-def _voices(lesson: Lesson | None) -> int:
-    return 0 if lesson is None else len(lesson.good) - len(lesson.bad)
-
-
-def _says(voices: int) -> int:
-    return 1 if voices >= TAUGHT else -1 if voices <= -TAUGHT else 0

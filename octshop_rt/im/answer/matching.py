@@ -54,6 +54,16 @@ HOUSE_SYNONYMS: tuple[tuple[str, ...], ...] = (
 )
 
 
+def says(voices: int) -> int:
+    """What buyers' voices for and against a wording come to: 1 it is the question's, -1 it is not, 0 nothing yet."""
+    return 1 if voices >= TAUGHT else -1 if voices <= -TAUGHT else 0
+
+
+def voices(lesson: Lesson | None) -> int:
+    """For less against."""
+    return 0 if lesson is None else len(lesson.good) - len(lesson.bad)
+
+
 class Wording(Struct, frozen=True):
     """One way to ask one question, as counted words."""
 
@@ -149,10 +159,10 @@ class Matcher:
             self._wordings.append(Wording(faq_id, terms, terms.total()))
 
     def _learn(self, lesson: Lesson) -> None:
-        voices = len(lesson.good) - len(lesson.bad)
-        if voices >= TAUGHT:
+        said = says(voices(lesson))
+        if said > 0:
             self._add(lesson.faq_id, lesson.text)
-        elif voices <= -TAUGHT:
+        elif said < 0:
             self._doubted.add((lesson.text, lesson.faq_id))
 
     def judge(self, text: str) -> Verdict:

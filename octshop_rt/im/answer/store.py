@@ -92,6 +92,10 @@ async def add_faq(at: Transaction, row: Faq) -> None:
     await FAQS.insert(at, row)
 
 
+async def add_faqs(at: Transaction, rows: Sequence[Faq]) -> None:
+    await FAQS.insert_many(at, rows)
+
+
 async def set_faq(at: Transaction, shop_id: str, faq_id: str, fresh: Mapping[str, Any]) -> Faq | None:
     return await FAQS.change(at, {"_id": faq_id, "shop_id": shop_id}, {"$set": fresh})
 
@@ -116,6 +120,14 @@ async def count_votes(at: Transaction, shop_id: str, faq_id: str, helpful: int, 
 async def lessons(at: Database | Transaction, shop_id: str) -> list[Lesson]:
     """The newest."""
     return await LESSONS.many(at, {"shop_id": shop_id}, sort=[("at", -1)], limit=MOST_LESSONS)
+
+
+async def lessons_of(at: Database | Transaction, shop_id: str, faq_id: str) -> list[Lesson]:
+    return await LESSONS.many(at, {"shop_id": shop_id, "faq_id": faq_id})
+
+
+async def forget_lesson(at: Transaction, shop_id: str, faq_id: str, text: str) -> int:
+    return await LESSONS.delete(at, {"shop_id": shop_id, "faq_id": faq_id, "text": text})
 
 
 async def teach(at: Transaction, row: Lesson, *, good: bool) -> None:

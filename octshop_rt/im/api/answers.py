@@ -28,6 +28,7 @@ from octshop_rt.im.answer.model import (
     UnknownVariable,
     Welcome,
 )
+from octshop_rt.im.answer.tending import Taught, Tending
 
 Category = Annotated[str, Meta(max_length=40)]
 English = Annotated[str, Meta(max_length=2_000)]
@@ -60,7 +61,9 @@ class SettingsWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class FaqView(Struct, frozen=True, kw_only=True):
-    """One question with its answer and what buyers made of it."""
+    """One question with its answer and what buyers made of it: wordings they taught, and wordings for which they doubt
+    the answer (it is offered there, no longer given).
+    """
 
     id: Id
     category: str
@@ -72,6 +75,8 @@ class FaqView(Struct, frozen=True, kw_only=True):
     asked: int
     helpful: int
     unhelpful: int
+    taught: list[str]
+    doubted: list[str]
     changed_at: int
 
 
@@ -85,6 +90,36 @@ class FaqWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zh: AnswerText
     en: English = ""
     on: bool = True
+
+
+class FaqLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of many questions that come at once."""
+
+    category: Category = ""
+    question: Question
+    similar: Annotated[list[Question], Meta(max_length=30)] = []
+    zh: AnswerText
+    en: English = ""
+    on: bool = True
+
+
+class FaqImport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of them or none."""
+
+    items: Annotated[list[FaqLine], Meta(min_length=1, max_length=200)]
+
+
+class FaqsImported(Struct, frozen=True, kw_only=True):
+    """`known`: left as they were, because the shop has a question in these words."""
+
+    added: int
+    known: int
+
+
+class Wording(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As `taught` or `doubted` names it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class FaqQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,8 +183,9 @@ class Tried(Struct, frozen=True, kw_only=True):
 class AnswersApi:
     """For the managers of a shop; agents may read and try."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, tending: Tending) -> None:
         self._knowledge = knowledge
+        self._tending = tending
 
     def routes(self) -> list[Route]:
         """Below /shop/{shop_id}/desk."""
@@ -179,6 +215,14 @@ class AnswersApi:
                 errors=(NotFound, UnknownVariable), summary="Change a question or its answer",
             ),
             Route("DELETE", faq, self.drop_faq, permission=may, errors=(NotFound,), summary="Remove a question"),
+            Route(
+                "POST", f"{base}/faqs/import", self.add_faqs, permission=may, body=FaqImport, answer=FaqsImported,
+                errors=(TooManyFaqs, UnknownVariable), summary="Add many questions at once; those there already stay",
+            ),
+            Route(
+                "POST", f"{faq}/forget", self.forget, permission=may, body=Wording, answer=FaqView,
+                errors=(NotFound,), summary="Forget what buyers taught of a wording",
+            ),
             Route(
                 "GET", f"{base}/keywords", self.keywords, permission=see, answer=Keywords,
                 summary="Replies to keywords, in the order in which they are tried",
@@ -234,8 +278,9 @@ class AnswersApi:
     async def faqs(self, call: Call[ShopStaff]) -> Faqs:
         asked: FaqQuery = call.query
         every = await self._knowledge.faqs(call.who.shop_id)
+        taught = await self._tending.taught(call.who.shop_id)
         return Faqs(
-            items=[_faq(one) for one in self._knowledge.fitting(every, asked.q, asked.category)],
+            items=[_faq(one, taught.get(one.id)) for one in self._knowledge.fitting(every, asked.q, asked.category)],
             categories=sorted({one.category for one in every if one.category}),
         )
 
@@ -243,7 +288,17 @@ class AnswersApi:
         return _faq(await self._knowledge.add_faq(call.who, body.request_id, _faq_text(body)))
 
     async def set_faq(self, call: Call[ShopStaff], body: FaqWish) -> FaqView:
-        return _faq(await self._knowledge.set_faq(call.who, call.path["faq_id"], _faq_text(body)))
+        return await self._taught(await self._knowledge.set_faq(call.who, call.path["faq_id"], _faq_text(body)))
+
+    async def add_faqs(self, call: Call[ShopStaff], body: FaqImport) -> FaqsImported:
+        added = await self._tending.add(call.who, [_faq_text(one) for one in body.items])
+        return FaqsImported(added=added, known=len(body.items) - added)
+
+    async def forget(self, call: Call[ShopStaff], body: Wording) -> FaqView:
+        return await self._taught(await self._tending.forget(call.who, call.path["faq_id"], body.text))
+
+    async def _taught(self, row: Faq) -> FaqView:
+        return _faq(row, (await self._tending.taught(row.shop_id)).get(row.id))
 
     async def drop_faq(self, call: Call[ShopStaff]) -> None:
         await self._knowledge.drop_faq(call.who, call.path["faq_id"])
@@ -273,7 +328,7 @@ class AnswersApi:
         )
 
 
-def _faq_text(body: FaqWish) -> FaqText:
+def _faq_text(body: FaqWish | FaqLine) -> FaqText:
     return FaqText(
         category=body.category.strip(),
         question=body.question.strip(),
@@ -290,7 +345,7 @@ def _keyword_text(body: KeywordWish) -> KeywordText:
     )
 
 
-def _faq(row: Faq) -> FaqView:
+def _faq(row: Faq, taught: Taught | None = None) -> FaqView:
     return FaqView(
         id=row.id,
         category=row.category,
@@ -302,6 +357,8 @@ def _faq(row: Faq) -> FaqView:
         asked=row.asked,
         helpful=row.helpful,
         unhelpful=row.unhelpful,
+        taught=taught.added if taught else [],
+        doubted=taught.doubted if taught else [],
         changed_at=row.at,
     )
 

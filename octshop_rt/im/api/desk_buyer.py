@@ -15,6 +15,8 @@ from octshop_rt.im.conversation.model import NoSuchShop
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Card, Case, CaseEnded, CaseState, DeskChanged, NoSuchCase, NoSuchContext
 from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.guard.model import Blocked, GuestsBlocked, Whereabouts
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Context
 
 
@@ -79,8 +81,9 @@ class BuyerCases(Struct, frozen=True, kw_only=True):
 class DeskOfBuyers:
     """For signed-in buyers and visitors alike."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: Desk, clock: Clock, guard: Guard) -> None:
         self._desk = desk
+        self._guard = guard
         self._clock = clock
 
     def routes(self) -> list[Route]:
@@ -95,12 +98,13 @@ class DeskOfBuyers:
             Route("GET", case, self.case, permission=VISITOR, answer=BuyerCase, errors=(NoSuchCase,),
                   summary="A case: state, place in the queue, expected wait"),
             Route("POST", f"{case}/person", self.person, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
-                  errors=(NoSuchCase, CaseEnded, DeskChanged), summary="A person, please, at once"),
+                  errors=(NoSuchCase, CaseEnded, DeskChanged, Blocked, GuestsBlocked),
+                  summary="A person, please, at once"),
             Route("POST", f"{case}/end", self.end, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
             Route("POST", f"{case}/messages", self.leave, permission=VISITOR, body=LeftMessage, answer=MessageLeft,
-                  errors=(NoSuchCase, RequestConflict), limit=Limit(name="left", burst=5, per_ms=60_000),
-                  summary="Leave a message for when somebody is there"),
+                  errors=(NoSuchCase, RequestConflict, Blocked, GuestsBlocked),
+                  limit=Limit(name="left", burst=5, per_ms=60_000), summary="Leave a message for when somebody is there"),
         ]  # fmt: skip
 
     async def open(self, call: Call[Buyer], body: OpenCase) -> BuyerCase:
@@ -114,6 +118,7 @@ class DeskOfBuyers:
 
     async def person(self, call: Call[Buyer], body: BuyerAct) -> BuyerCase:
         case = await self._desk.of_buyer(call.who, call.path["case_id"])
+        await self._heard(call.who, case)
         asked = await self._desk.ask_person(case.id, "asked", call.who.person_id, request_id=body.request_id)
         return await self._shown(asked)
 
@@ -122,8 +127,14 @@ class DeskOfBuyers:
 
     async def leave(self, call: Call[Buyer], body: LeftMessage) -> MessageLeft:
         case = await self._desk.of_buyer(call.who, call.path["case_id"])
+        await self._heard(call.who, case)
         row = await self._desk.messages.leave(call.who, case, body.text, body.contact, body.request_id)
         return MessageLeft(id=row.id, state=row.state)
+
+    async def _heard(self, who: Buyer, case: Case) -> None:
+        """Blocked, GuestsBlocked."""
+        guest = Whereabouts(who.device_id, who.ip) if who.guest else None
+        await self._guard.hears(case.shop_id, (case.buyer_id, *who.ids), guest)
 
     async def _shown(self, case: Case) -> BuyerCase:
         now = self._clock.now()

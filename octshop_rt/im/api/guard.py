@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from octshop_rt.core.auth.model import PLATFORM as ADMINS
 from octshop_rt.core.auth.model import Admin, Right, ShopStaff, at_shop
@@ -46,13 +47,22 @@ class WordView(Struct, frozen=True, kw_only=True):
     at: Millis
 
 
+class AboveView(Struct, frozen=True, kw_only=True):
+    """What holds at every shop: nobody at a shop can change it. The words themselves are the platform's own."""
+
+    words: dict[Level, int]
+    buyer: SpamRules
+    staff: SpamRules
+
+
 class RulesView(Struct, frozen=True, kw_only=True):
-    """The shop's own rules. The platform's stand above them and are not shown."""
+    """The shop's own rules, and `above` what the platform's rules, which stand above them, ask for at least."""
 
     words: list[WordView]
     buyer: SpamRules
     staff: SpamRules
     flood: FloodRules
+    above: AboveView | None = None
 
 
 class WordsWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,9 +88,12 @@ class TryText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class HitView(Struct, frozen=True, kw_only=True):
+    """`above`: a rule of the platform says so (too)."""
+
     kind: Kind
     action: Action
     text: str
+    above: bool
 
 
 class TriedText(Struct, frozen=True, kw_only=True):
@@ -92,12 +105,17 @@ class TriedText(Struct, frozen=True, kw_only=True):
 
 
 class BlockWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without `hours`: until somebody lifts it. Blocking again replaces reason and end."""
+    """Without `hours`: until somebody lifts it. Blocking again replaces reason and end.
+
+    New guests on the buyer's devices are not heard either, for 30 days at most. With `network`, nor are new guests from
+    the same address, for a day at most: a household, an office or a Wi-Fi may share it. Members always are.
+    """
 
     request_id: RequestId
     buyer_id: Id
     reason: Reason = ""
     hours: Annotated[int, Meta(ge=1, le=8_784)] | None = None
+    network: bool = False
 
 
 class BlockView(Struct, frozen=True, kw_only=True):
@@ -107,6 +125,8 @@ class BlockView(Struct, frozen=True, kw_only=True):
     by_name: str
     at: Millis
     until: Millis | None
+    devices_until: Millis  # 0: new guests on its devices are heard
+    networks_until: Millis  # 0: new guests from its address are heard
 
 
 class BlockQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +142,7 @@ class Blocks(Struct, frozen=True, kw_only=True):
 
 class FlagQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: FlagState = "open"
+    side: Side | None = None
     cursor: Cursor | None = None
 
 
@@ -133,6 +154,7 @@ class FlagView(Struct, frozen=True, kw_only=True):
     s: int
     side: Side
     by_person: Id
+    name: str  # of who said it
     text: str
     hits: list[str]
     at: Millis
@@ -232,19 +254,26 @@ class GuardApi:
     # --- words and rules ----------------------------------------------------------------------------------------------
 
     async def rules(self, call: Call[ShopStaff]) -> RulesView:
-        return _rules(await self._desk.book(call.who.shop_id))
+        return await self._shown(await self._desk.book(call.who.shop_id))
 
     async def platform_rules(self, call: Call[Admin]) -> RulesView:
         return _rules(await self._desk.book(PLATFORM))
 
     async def add_words(self, call: Call[ShopStaff], body: WordsWish) -> RulesView:
-        return await self._add(call.who.shop_id, call.who, body)
+        return await self._shown(await self._add(call.who.shop_id, call.who, body))
 
     async def add_platform_words(self, call: Call[Admin], body: WordsWish) -> RulesView:
-        return await self._add(PLATFORM, call.who, body)
+        return _rules(await self._add(PLATFORM, call.who, body))
 
-    async def _add(self, scope: str, who: Who, body: WordsWish) -> RulesView:
-        return _rules(await self._desk.add_words(scope, who, body.words, body.level, body.sides))
+    async def _add(self, scope: str, who: Who, body: WordsWish) -> RuleBook:
+        return await self._desk.add_words(scope, who, body.words, body.level, body.sides)
+
+    async def _shown(self, book: RuleBook) -> RulesView:
+        above = await self._desk.book(PLATFORM)
+        counted: dict[Level, int] = {"mask": 0, "refuse": 0, "flag": 0}
+        for word in above.words:
+            counted[word.level] += 1
+        return structs.replace(_rules(book), above=AboveView(words=counted, buyer=above.buyer, staff=above.staff))
 
     async def drop_word(self, call: Call[ShopStaff]) -> None:
         await self._desk.drop_word(call.who.shop_id, call.path["word_id"])
@@ -253,7 +282,7 @@ class GuardApi:
         await self._desk.drop_word(PLATFORM, call.path["word_id"])
 
     async def set_spam(self, call: Call[ShopStaff], body: SpamWish) -> RulesView:
-        return _rules(await self._desk.set_spam(call.who.shop_id, body.buyer, body.staff, body.flood))
+        return await self._shown(await self._desk.set_spam(call.who.shop_id, body.buyer, body.staff, body.flood))
 
     async def set_platform_spam(self, call: Call[Admin], body: SpamWish) -> RulesView:
         return _rules(await self._desk.set_spam(PLATFORM, body.buyer, body.staff, body.flood))
@@ -263,7 +292,7 @@ class GuardApi:
         return TriedText(
             text=judged.texts[0],
             refused=refused,
-            hits=[HitView(kind=hit.kind, action=hit.action, text=hit.text) for hit in hits],
+            hits=[HitView(kind=hit.kind, action=hit.action, text=hit.text, above=above) for hit, above in hits],
         )
 
     # --- blocked buyers -----------------------------------------------------------------------------------------------
@@ -276,7 +305,7 @@ class GuardApi:
         return Blocks(items=items, next=page[-1].id if more else None)
 
     async def block(self, call: Call[ShopStaff], body: BlockWish) -> BlockView:
-        row = await self._desk.block(call.who, body.buyer_id, body.reason, body.hours)
+        row = await self._desk.block(call.who, body.buyer_id, body.reason, body.hours, network=body.network)
         return _block(row, (await self._desk.names([row.buyer_id])).get(row.buyer_id, ""))
 
     async def unblock(self, call: Call[ShopStaff]) -> None:
@@ -286,15 +315,17 @@ class GuardApi:
 
     async def flags(self, call: Call[ShopStaff]) -> Flags:
         asked: FlagQuery = call.query
-        page, more = await self._desk.flags(call.who.shop_id, asked.state, asked.cursor)
+        page, more = await self._desk.flags(call.who.shop_id, asked.state, asked.side, asked.cursor)
+        names = await self._desk.names([row.f for row in page])
         return Flags(
-            items=[_flag(row) for row in page],
+            items=[_flag(row, names) for row in page],
             next=page[-1].id if more else None,
             open=await self._desk.open_flags(call.who.shop_id),
         )
 
     async def settle(self, call: Call[ShopStaff], body: SettleWish) -> FlagView:
-        return _flag(await self._desk.settle(call.who, call.path["flag_id"], body.state, body.note))
+        row = await self._desk.settle(call.who, call.path["flag_id"], body.state, body.note)
+        return _flag(row, await self._desk.names([row.f]))
 
 
 def _rules(book: RuleBook) -> RulesView:
@@ -304,17 +335,19 @@ def _rules(book: RuleBook) -> RulesView:
 
 def _block(row: Block, name: str) -> BlockView:
     return BlockView(
-        buyer_id=row.buyer_id, name=name, reason=row.reason, by_name=row.by_name, at=row.at, until=row.until
-    )
+        buyer_id=row.buyer_id, name=name, reason=row.reason, by_name=row.by_name, at=row.at, until=row.until,
+        devices_until=row.devices_until, networks_until=row.networks_until,
+    )  # fmt: skip
 
 
-def _flag(row: Flag) -> FlagView:
+def _flag(row: Flag, names: Mapping[str, str]) -> FlagView:
     return FlagView(
         id=row.id,
         c=row.c,
         s=row.s,
         side=row.side,
         by_person=row.f,
+        name=names.get(row.f, ""),
         text=row.text,
         hits=list(row.hits),
         at=row.at,

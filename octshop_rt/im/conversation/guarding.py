@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import rules, store
-from octshop_rt.im.conversation.model import Conversation, Entry
-from octshop_rt.im.guard.model import Saying
+from octshop_rt.im.conversation.model import Conversation, Entry, Party
+from octshop_rt.im.guard.model import Saying, Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Body, Side
 from octshop_rt.im.wire.incoming import Send
 
 
-def saying(conversation: Conversation, f: str, side: Side, body: Body) -> Saying:
-    """What is said, in the guard's terms."""
+def saying(conversation: Conversation, f: str, side: Side, body: Body, who: Party | None = None) -> Saying:
+    """What is said, in the guard's terms; `who` says it now."""
+    buyer = who if isinstance(who, Buyer) else None
     return Saying(
         shop_id=conversation.shop_id,
         c=conversation.id,
@@ -21,18 +23,21 @@ def saying(conversation: Conversation, f: str, side: Side, body: Body) -> Saying
         side=side,
         f=f,
         texts=rules.readable(body),
+        was=buyer.was if buyer else (),
+        guest=Whereabouts(buyer.device_id, buyer.ip) if buyer and buyer.guest else None,
     )
 
 
 async def vetted(
-    db: Database, guard: Guard, conversation: Conversation, f: str, side: Side, frame: Send, body: Body
+    db: Database, guard: Guard, conversation: Conversation, who: Party, side: Side, frame: Send, body: Body
 ) -> Body:
     """The body that may be stored, perhaps with stars. The guard's refusals fly out.
 
     A repetition of what is stored gets what is stored: rules may have changed between the two, and a message must not
     be refused for being repeated by a client that lost our answer.
     """
-    said = saying(conversation, f, side, body)
+    f = who.person_id
+    said = saying(conversation, f, side, body, who)
     try:
         judged = await guard.judge(said)
         await guard.not_too_much(said)

@@ -132,7 +132,7 @@ class Conversations:
             body = await self._contents.proved(who, conversation, frame, body)
         wish = body
         if self._guard is not None and frame.k != "note":
-            body = await vetted(self._db, self._guard, conversation, who.person_id, mine, frame, wish)
+            body = await vetted(self._db, self._guard, conversation, who, mine, frame, wish)
         if (frame.c, who.person_id) not in self._joined:
             await self._join(frame.c, who.person_id, mine)
         if frame.p is not None and not self.appender.knows((frame.c, who.person_id, frame.p)):
@@ -160,7 +160,7 @@ class Conversations:
         """A text that is to take the place of another, as it may be stored. The guard's refusals fly out."""
         if self._guard is None:
             return text
-        judged = await self._guard.judge(saying(conversation, who.person_id, mine, Body(text=text)))
+        judged = await self._guard.judge(saying(conversation, who.person_id, mine, Body(text=text), who))
         return judged.texts[0]
 
     async def say(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from octshop_rt.core.clock import Millis
+from octshop_rt.core.clock import DAY, Millis
 from octshop_rt.core.errors import DomainError, RateLimited
 from octshop_rt.im.wire.fields import Side
 
@@ -14,6 +14,10 @@ PLATFORM = "platform-wide"  # the rule book above all shops; no shop id: the pla
 MOST_WORDS = 2_000  # of one shop
 MOST_PLATFORM_WORDS = 20_000
 MOST_BLOCKED = 10_000
+# How long new guests are kept out after somebody was blocked: from the same device, and, where that was asked for, from
+# the same address, which others may share.
+DEVICE_MS = 30 * DAY
+NETWORK_MS = DAY
 
 Level = Literal["mask", "refuse", "flag"]
 Sides = Literal["both", "buyer", "staff"]
@@ -69,7 +73,11 @@ class RuleBook(Struct, frozen=True, kw_only=True):
 
 
 class Block(Struct, frozen=True, kw_only=True):
-    """A buyer a shop does not listen to, for ever or until a moment."""
+    """A buyer a shop does not listen to, for ever or until a moment.
+
+    `devices` and `networks` are fingerprints of where the buyer came from, under a key of the installation and the
+    shop's id: new guests from there are not heard until `devices_until` and `networks_until`; members always are.
+    """
 
     id: str
     shop_id: str
@@ -79,6 +87,17 @@ class Block(Struct, frozen=True, kw_only=True):
     by_name: str
     at: Millis
     until: Millis | None = None
+    devices: tuple[str, ...] = ()
+    devices_until: Millis = 0
+    networks: tuple[str, ...] = ()
+    networks_until: Millis = 0
+
+
+class Whereabouts(Struct, frozen=True):
+    """Where a person comes from, as sessions know it: the program's own id and the network address."""
+
+    device_id: str
+    ip: str
 
 
 class Hit(Struct, frozen=True, kw_only=True):
@@ -119,6 +138,8 @@ class Saying(Struct, frozen=True, kw_only=True):
     side: Side
     f: str
     texts: tuple[str, ...]  # everything in it that people read
+    was: tuple[str, ...] = ()  # other ids of who says it
+    guest: Whereabouts | None = None  # of guests only
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -171,6 +192,15 @@ class Blocked(DomainError):
     status = 403
     zh = "该店铺暂不接收您的消息，如有疑问请联系平台客服"
     en = "This shop does not take your messages for now; the platform's service can help"
+
+
+class GuestsBlocked(DomainError):
+    """Somebody who came from here was blocked: guests from here are not heard for now, members are."""
+
+    code = "im.guests_blocked"
+    status = 403
+    zh = "该店铺暂不接收来自此设备或网络的游客消息，请登录后再发"
+    en = "This shop takes no guests' messages from this device or network for now; sign in and send again"
 
 
 class Flooding(RateLimited):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from octshop_rt.im.guard.model import Action, Hit, Judged, Kind, RuleBook, Word
+from octshop_rt.core.clock import Millis
+from octshop_rt.im.guard.model import Action, Block, Hit, Judged, Kind, RuleBook, Whereabouts, Word
 from octshop_rt.im.guard.shapes import CONTACT, HAN_DIGITS, LANDLINE, LINK, MOBILE, host_of
 from octshop_rt.im.wire.fields import Side
 
@@ -266,3 +269,44 @@ def _one_for_one(char: str) -> str:
 def same_saying(text: str) -> str:
     """What two texts have in common that are the same to a reader: for counting repetitions."""
     return plain(text) or text.strip()
+
+
+# --- where a blocked buyer came from ----------------------------------------------------------------------------------
+
+
+def marks(key: bytes, shop_id: str, where: Whereabouts) -> tuple[str, ...]:
+    """Fingerprints of a device and of a network (if it can be named): what is kept tells nobody an address."""
+    network = network_of(where.ip)
+    device = _mark(key, shop_id, "d", where.device_id)
+    return (device, _mark(key, shop_id, "n", network)) if network else (device,)
+
+
+def network_of(ip: str) -> str:
+    """What one household has: an IPv4 address, the first half of an IPv6 one. Nothing for an unknown address, and for
+    the machine's own, which everybody has behind a proxy that the settings do not name.
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return "" if address.is_loopback else str(ipaddress.ip_network((address, 64), strict=False))
+        address = address.ipv4_mapped
+    return "" if address.is_loopback or address.is_unspecified else str(address)
+
+
+def _mark(key: bytes, shop_id: str, kind: str, text: str) -> str:
+    said = f"{kind} {shop_id} {text}".encode()
+    return kind + hashlib.blake2b(said, key=key[:64], digest_size=15).hexdigest()
+
+
+def marked(blocks: Iterable[Block]) -> dict[str, Millis]:
+    """Until when guests with each fingerprint are not heard."""
+    until: dict[str, Millis] = {}
+    for block in blocks:
+        for mark in block.devices:
+            until[mark] = max(until.get(mark, 0), block.devices_until)
+        for mark in block.networks:
+            until[mark] = max(until.get(mark, 0), block.networks_until)
+    return until

@@ -24,6 +24,7 @@ from octshop_rt.im.guard.model import (
     Flag,
     Flooding,
     FloodRules,
+    GuestsBlocked,
     Hit,
     Judged,
     LinkRefused,
@@ -33,6 +34,7 @@ from octshop_rt.im.guard.model import (
     Saying,
     Sensitive,
     SpamRules,
+    Whereabouts,
 )
 from octshop_rt.im.wire.fields import Side
 
@@ -54,17 +56,19 @@ class Shop(Struct, frozen=True):
     books: dict[Side, rules.Book]
     watch: dict[Side, rules.Book]
     flood: FloodRules
-    blocked: dict[str, Millis | None]
+    blocked: dict[str, Millis | None]  # by the buyer's id
+    marked: dict[str, Millis]  # by fingerprints of devices and networks
 
 
 class Guard:
     """Ask `judge` before something is stored. `start` and `stop` with the loop."""
 
-    def __init__(self, db: Database, clock: Clock, ids: Ids, bus: Bus) -> None:
+    def __init__(self, db: Database, clock: Clock, ids: Ids, bus: Bus, key: bytes) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._bus = bus
+        self._key = key
         # Per node on purpose: a flood over two nodes is at most twice the limit, and no word waits for Redis.
         self._limiter = LocalLimiter(clock)
         self._shops: dict[str, Shop] = {}
@@ -88,13 +92,13 @@ class Guard:
     # --- verdicts -----------------------------------------------------------------------------------------------------
 
     async def judge(self, said: Saying) -> Judged:
-        """What may be stored of it. Refused are Blocked, Sensitive, Link-, Phone- and ContactRefused.
+        """What may be stored of it. Refused: Blocked, GuestsBlocked, Sensitive, Link-, Phone- and ContactRefused.
 
         Does not wait when the shop's rules are in memory, which is after its first word on this node.
         """
         shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
         if said.side == "buyer":
-            self._hear_blocked(shop, said.buyer_id)
+            self._hear(shop, said.shop_id, (said.buyer_id, said.f, *said.was), said.guest)
         judged, refused = shop.books[said.side].judge(said.texts)
         if refused is not None:
             raise _REFUSALS[refused.kind](hit=rules.hinted(refused.text))
@@ -141,18 +145,32 @@ class Guard:
         """The entry was recalled: a flag stays, its words do not."""
         await store.forget_words(self._db, shop_id, c, s)
 
-    async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[Hit]]:
-        """What the rules as they are stored make of a text: the verdict, whether it is refused, everything found."""
+    async def hears(self, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
+        """Blocked and GuestsBlocked: the shop does not listen to who has these ids, or comes as a guest from there."""
+        shop = self._shops.get(shop_id) or await self._load(shop_id)
+        self._hear(shop, shop_id, ids, guest)
+
+    async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[tuple[Hit, bool]]]:
+        """What the rules as they are stored make of a text: the verdict, whether it is refused, and everything found,
+        with whether the platform's own rules find it too.
+        """
         shop = await self._load(shop_id)
         judged, refused = shop.books[side].judge((text,))
         hits = [*shop.books[side].find(text), *shop.watch[side].find(text)]
-        return judged, refused is not None, sorted(hits, key=lambda hit: hit.start)
+        platform = rules.Book((await self._platform(),), side, rules.HOT | rules.WATCH).find(text)
+        above = {(hit.kind, hit.start, hit.end) for hit in platform}
+        told = [(hit, (hit.kind, hit.start, hit.end) in above) for hit in hits]
+        return judged, refused is not None, sorted(told, key=lambda one: one[0].start)
 
-    def _hear_blocked(self, shop: Shop, buyer_id: str) -> None:
-        if buyer_id in shop.blocked:
-            until = shop.blocked[buyer_id]
-            if until is None or until > self._clock.now():
+    def _hear(self, shop: Shop, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
+        now = self._clock.now()
+        for one in ids:
+            if one in shop.blocked and ((until := shop.blocked[one]) is None or until > now):
                 raise Blocked
+        if guest is not None and shop.marked:
+            for mark in rules.marks(self._key, shop_id, guest):
+                if shop.marked.get(mark, 0) > now:
+                    raise GuestsBlocked
 
     # --- rules in memory ----------------------------------------------------------------------------------------------
 
@@ -160,7 +178,7 @@ class Guard:
         """Read and compile. The revision is read first: what changes meanwhile is read again at the next look."""
         self._stale.discard(shop_id)
         own = await store.book(self._db, shop_id) or RuleBook(id=shop_id, rev=0)
-        platform = await store.book(self._db, PLATFORM) or RuleBook(id=PLATFORM, rev=0, buyer=_FREE, staff=_FREE)
+        platform = await self._platform()
         blocked = await store.blocked(self._db, shop_id, self._clock.now(), MOST_BLOCKED)
         books = (platform, own)
         shop = Shop(
@@ -170,11 +188,15 @@ class Guard:
             {"buyer": rules.Book(books, "buyer", rules.WATCH), "staff": rules.Book(books, "staff", rules.WATCH)},
             own.flood,
             {row.buyer_id: row.until for row in blocked},
+            rules.marked(blocked),
         )
         if len(self._shops) >= _MOST_SHOPS and shop_id not in self._shops:
             del self._shops[next(iter(self._shops))]
         self._shops[shop_id] = shop
         return shop
+
+    async def _platform(self) -> RuleBook:
+        return await store.book(self._db, PLATFORM) or RuleBook(id=PLATFORM, rev=0, buyer=_FREE, staff=_FREE)
 
     def _changed(self, _channel: str, payload: bytes) -> None:
         scope = payload.decode("ascii", "replace")

@@ -8,15 +8,17 @@ import msgspec
 
 from octshop_rt.core.auth.model import Admin, ShopStaff
 from octshop_rt.core.bus import Bus
-from octshop_rt.core.clock import HOUR, Clock
+from octshop_rt.core.clock import HOUR, Clock, Millis
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, Transaction
 from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
+    DEVICE_MS,
     MOST_BLOCKED,
     MOST_PLATFORM_WORDS,
     MOST_WORDS,
+    NETWORK_MS,
     PLATFORM,
     Block,
     EmptyWord,
@@ -30,29 +32,46 @@ from octshop_rt.im.guard.model import (
     SpamRules,
     TooManyBlocked,
     TooManyWords,
+    Whereabouts,
     Word,
 )
 from octshop_rt.im.guard.service import CHANGED
+from octshop_rt.im.wire.fields import Side
 
 Who = ShopStaff | Admin
 HaveSpoken = Callable[[str, str], Awaitable[bool]]
 Names = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+Seen = Callable[[str], Awaitable[Sequence[Whereabouts]]]
 
 PAGE = 50
 _MOST_COUNTED = 100
+_MOST_MARKS = 10  # of one buyer: the devices and networks seen last
 
 
 class GuardDesk:
-    """`have_spoken(shop, buyer)` and `names` are told by conversations and members."""
+    """`have_spoken(shop, buyer)`, `names` and `seen` (where a buyer is signed in): told by conversations, members and
+    sessions.
+    """
 
     def __init__(
-        self, db: Database, clock: Clock, ids: Ids, bus: Bus, *, have_spoken: HaveSpoken, names: Names
+        self,
+        db: Database,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        key: bytes,
+        *,
+        have_spoken: HaveSpoken,
+        names: Names,
+        seen: Seen,
     ) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._bus = bus
+        self._key = key
         self._have_spoken = have_spoken
+        self._seen = seen
         self.names = names
 
     async def book(self, scope: str) -> RuleBook:
@@ -103,11 +122,18 @@ class GuardDesk:
 
     # --- blocked buyers -----------------------------------------------------------------------------------------------
 
-    async def block(self, who: ShopStaff, buyer_id: str, reason: str, hours: int | None) -> Block:
-        """The shop listens no more. NoSuchBuyerHere for strangers: a list of ids is not to be tried out here."""
+    async def block(
+        self, who: ShopStaff, buyer_id: str, reason: str, hours: int | None, *, network: bool = False
+    ) -> Block:
+        """The shop listens no more; nor to new guests on the buyer's devices, with `network` on its networks either.
+
+        NoSuchBuyerHere for strangers: a list of ids is not to be tried out here.
+        """
         if not await self._have_spoken(who.shop_id, buyer_id):
             raise NoSuchBuyerHere
         now = self._clock.now()
+        until = None if hours is None else now + hours * HOUR
+        devices, networks = await self._marks(who.shop_id, buyer_id)
         row = Block(
             id=self._ids.new("Z"),
             shop_id=who.shop_id,
@@ -116,7 +142,11 @@ class GuardDesk:
             by=who.person_id,
             by_name=who.name,
             at=now,
-            until=None if hours is None else now + hours * HOUR,
+            until=until,
+            devices=devices,
+            devices_until=_earlier(until, now + DEVICE_MS) if devices else 0,
+            networks=networks if network else (),
+            networks_until=_earlier(until, now + NETWORK_MS) if networks and network else 0,
         )
 
         async def work(tx: Transaction) -> None:
@@ -148,9 +178,11 @@ class GuardDesk:
 
     # --- the review list ----------------------------------------------------------------------------------------------
 
-    async def flags(self, shop_id: str, state: FlagState, below: str | None) -> tuple[list[Flag], bool]:
-        """A page, newest first, and whether there is more."""
-        rows = await store.flags_page(self._db, shop_id, state, below, PAGE + 1)
+    async def flags(
+        self, shop_id: str, state: FlagState, side: Side | None, below: str | None
+    ) -> tuple[list[Flag], bool]:
+        """A page of what one side (or both) said, newest first, and whether there is more."""
+        rows = await store.flags_page(self._db, shop_id, state, side, below, PAGE + 1)
         return rows[:PAGE], len(rows) > PAGE
 
     async def open_flags(self, shop_id: str) -> int:
@@ -167,6 +199,13 @@ class GuardDesk:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    async def _marks(self, shop_id: str, buyer_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Fingerprints of the devices and of the networks the buyer was last seen at."""
+        found = [rules.marks(self._key, shop_id, one) for one in (await self._seen(buyer_id))[:_MOST_MARKS]]
+        devices = dict.fromkeys(marks[0] for marks in found)
+        networks = dict.fromkeys(mark for marks in found for mark in marks[1:])
+        return tuple(devices), tuple(networks)
+
     async def _book(self, tx: Transaction, scope: str) -> RuleBook:
         """The scope's row, made if there is none."""
         found = await store.book(tx, scope)
@@ -178,6 +217,10 @@ class GuardDesk:
     async def _change(self, scope: str, work: Callable[[Transaction], Awaitable[None]]) -> None:
         await self._db.transact(work, unit="im")
         await self._bus.publish(CHANGED, scope.encode())
+
+
+def _earlier(until: Millis | None, bound: Millis) -> Millis:
+    return bound if until is None else min(until, bound)
 
 
 def _fresh(scope: str) -> RuleBook:

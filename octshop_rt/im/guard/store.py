@@ -9,6 +9,7 @@ import msgspec
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, Transaction, index
 from octshop_rt.im.guard.model import Block, Flag, FlagState, FloodRules, RuleBook, SpamRules, Word
+from octshop_rt.im.wire.fields import Side
 
 BOOKS = Collection("im", "guard_books", RuleBook, shard_key=("_id",))
 BLOCKS = Collection(
@@ -101,8 +102,11 @@ async def add_flag(db: Database, row: Flag) -> None:
     await FLAGS.insert(db, row)
 
 
-async def flags_page(db: Database, shop_id: str, state: FlagState, below: str | None, limit: int) -> list[Flag]:
-    query = {"shop_id": shop_id, "state": state} | ({"_id": {"$lt": below}} if below else {})
+async def flags_page(
+    db: Database, shop_id: str, state: FlagState, side: Side | None, below: str | None, limit: int
+) -> list[Flag]:
+    query: dict[str, object] = {"shop_id": shop_id, "state": state}
+    query |= ({"side": side} if side else {}) | ({"_id": {"$lt": below}} if below else {})
     return await FLAGS.many(db, query, sort=[("_id", -1)], limit=limit)
 
 
