@@ -108,7 +108,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
     f"POST {DESK}/faqs": _shops("faqs", acting, **FAQ),
     f"PUT {DESK}/faqs/{{faq_id}}": _things("faqs", "", FAQ, FAQ),
     f"DELETE {DESK}/faqs/{{faq_id}}": _things("faqs", "", FAQ, None),
-    f"POST {DESK}/faqs/import": _shops("faqs/import", items=[FAQ]),
+    f"POST {DESK}/faq-import": _shops("faq-import", items=[FAQ]),
     f"POST {DESK}/faqs/{{faq_id}}/forget": {
         "own": _lesson("S1", "S1"),
         "other": _lesson("S3", "S3"),

@@ -216,7 +216,7 @@ class AnswersApi:
             ),
             Route("DELETE", faq, self.drop_faq, permission=may, errors=(NotFound,), summary="Remove a question"),
             Route(
-                "POST", f"{base}/faqs/import", self.add_faqs, permission=may, body=FaqImport, answer=FaqsImported,
+                "POST", f"{base}/faq-import", self.add_faqs, permission=may, body=FaqImport, answer=FaqsImported,
                 errors=(TooManyFaqs, UnknownVariable), summary="Add many questions at once; those there already stay",
             ),
             Route(

@@ -104,7 +104,8 @@ class DeskOfBuyers:
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
             Route("POST", f"{case}/messages", self.leave, permission=VISITOR, body=LeftMessage, answer=MessageLeft,
                   errors=(NoSuchCase, RequestConflict, Blocked, GuestsBlocked),
-                  limit=Limit(name="left", burst=5, per_ms=60_000), summary="Leave a message for when somebody is there"),
+                  limit=Limit(name="left", burst=5, per_ms=60_000),
+                  summary="Leave a message for when somebody is there"),
         ]  # fmt: skip
 
     async def open(self, call: Call[Buyer], body: OpenCase) -> BuyerCase:

@@ -130,6 +130,9 @@ class BlockView(Struct, frozen=True, kw_only=True):
 
 
 class BlockQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of them, or only whether this buyer is."""
+
+    buyer_id: Id | None = None
     cursor: Cursor | None = None
 
 
@@ -299,7 +302,7 @@ class GuardApi:
 
     async def blocks(self, call: Call[ShopStaff]) -> Blocks:
         asked: BlockQuery = call.query
-        page, more = await self._desk.blocks(call.who.shop_id, asked.cursor)
+        page, more = await self._desk.blocks(call.who.shop_id, asked.cursor, asked.buyer_id)
         names = await self._desk.names([row.buyer_id for row in page])
         items = [_block(row, names.get(row.buyer_id, "")) for row in page]
         return Blocks(items=items, next=page[-1].id if more else None)

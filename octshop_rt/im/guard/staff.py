@@ -171,9 +171,9 @@ class GuardDesk:
 
         await self._change(who.shop_id, work)
 
-    async def blocks(self, shop_id: str, below: str | None) -> tuple[list[Block], bool]:
-        """A page, newest first, and whether there is more."""
-        rows = await store.blocks_page(self._db, shop_id, self._clock.now(), below, PAGE + 1)
+    async def blocks(self, shop_id: str, below: str | None, buyer_id: str | None = None) -> tuple[list[Block], bool]:
+        """A page, newest first, and whether there is more; of one buyer where one is named."""
+        rows = await store.blocks_page(self._db, shop_id, buyer_id, self._clock.now(), below, PAGE + 1)
         return rows[:PAGE], len(rows) > PAGE
 
     # --- the review list ----------------------------------------------------------------------------------------------

@@ -65,8 +65,11 @@ async def blocked(db: Database, shop_id: str, now: Millis, limit: int) -> list[B
     return [row for row in rows if row.until is None or row.until > now]
 
 
-async def blocks_page(db: Database, shop_id: str, now: Millis, below: str | None, limit: int) -> list[Block]:
-    query = {"shop_id": shop_id} | ({"_id": {"$lt": below}} if below else {})
+async def blocks_page(
+    db: Database, shop_id: str, buyer_id: str | None, now: Millis, below: str | None, limit: int
+) -> list[Block]:
+    query: dict[str, object] = {"shop_id": shop_id}
+    query |= ({"buyer_id": buyer_id} if buyer_id else {}) | ({"_id": {"$lt": below}} if below else {})
     lasting = {"$or": [{"until": None}, {"until": {"$gt": now}}]}
     return await BLOCKS.many(db, query | lasting, sort=[("_id", -1)], limit=limit)
 
