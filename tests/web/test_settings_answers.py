@@ -198,7 +198,7 @@ def test_a_blocked_guest_is_told_so_and_a_new_guest_on_the_same_device_is_asked_
     ask(guest, "谢谢放我出来")
 
 
-def test_an_agent_keeps_a_quick_reply_of_his_own_and_uses_it(visit: Visit) -> None:  # req I8
+def test_an_agent_keeps_a_quick_reply_of_his_own_and_uses_it(visit: Visit) -> None:  # req I7
     buyer = visit(CHAT, signed_in=FIRST)
     ask(buyer, "发货了吗")
     agent = settings(visit, "quick-replies", phone=AGENT, size="phone", lang="en")
