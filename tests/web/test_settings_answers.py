@@ -103,7 +103,7 @@ def test_an_owner_teaches_the_shop_to_answer_and_buyers_are_answered(visit: Visi
     owner.shot("answers-welcome-desk")
 
     buyer = visit(PRODUCT, signed_in=FIRST)
-    ask(buyer, "能带狗狗吗？")
+    ask(buyer, "请问能不能带宠物进店呢？")
     heard(buyer, f"想了解{LATTE}")
     expect(buyer.page.get_by_role("button", name="可以带宠物进店吗")).to_be_visible()
     heard(buyer, "欢迎牵绳的小动物")
