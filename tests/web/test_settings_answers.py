@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.web.conftest import Gate, Product, Size, Visit, Visitor
-from tests.web.desk import CHAT, FIRST, ask, token, begin, bubbles, choose, hears, open_desk
+from tests.web.desk import CHAT, FIRST, ask, begin, bubbles, choose, hears, open_desk, token
 from tests.web.people import AGENT, COFFEE, LATTE, OWNER
 from tests.web.people import ask as call
 from tests.web.test_settings import save, settings
