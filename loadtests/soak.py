@@ -1,9 +1,9 @@
 """An hour of chat in which something is always broken: nothing acked is lost, doubled or shown wrong, no node grows.
 
 In rounds: fresh buyers and agents talk over three nodes while faults strike at random (nodes killed, drained, paused;
-Redis emptied, cut, paused, killed; MongoDB paused, without a primary, slow, full, its answers lost; sockets cut,
-readers that do not read, one message from two devices at once). Then the faults rest, everybody reads everything, and
-a judge compares every intent, ack and display with the log. Memory, tasks and descriptors of the nodes are read
+Redis emptied, cut, paused, killed; MongoDB killed, paused, without a primary, slow, full, its answers lost; sockets
+cut, readers that do not read, one message from two devices at once). Then the faults rest, everybody reads everything,
+and a judge compares every intent, ack and display with the log. Memory, tasks and descriptors of the nodes are read
 between the rounds; the first node is paused but never ended.
 
 Run: `python loadtests/soak.py [--seconds 3600] [--round 60] [--seed 7] [--nodes 3]`

@@ -203,6 +203,14 @@ async def pause_mongo(house: House, chance: Any) -> None:
     os.kill(house.mongo.pid, signal.SIGCONT)
 
 
+async def kill_mongo(house: House, _chance: Any) -> None:
+    """kill -9 of the only primary; back with what its journal holds."""
+    assert house.mongo.pid is not None
+    os.kill(house.mongo.pid, signal.SIGKILL)
+    await house.mongo.stop()
+    await house.mongo.start()
+
+
 async def step_down(house: House, _chance: Any) -> None:
     """No primary for two seconds."""
     async with AsyncMongoClient[dict[str, Any]](house.uri, serverSelectionTimeoutMS=5_000) as client:
@@ -236,5 +244,5 @@ async def lost_answers(house: House, _chance: Any) -> None:
 
 FAULTS: tuple[Fault, ...] = (
     kill_a_node, replace_a_node, pause_a_node, empty_redis, cut_subscriptions, pause_redis, kill_redis, pause_mongo,
-    step_down, full_disk, slow_mongo, lost_answers,
+    step_down, full_disk, slow_mongo, lost_answers, kill_mongo,
 )  # fmt: skip

@@ -102,6 +102,7 @@ class Person:
     async def catch_up(self) -> None:
         """Come back and read everything."""
         while True:
+            self.drop()
             try:
                 client = await self.connect()
                 for conversation in await client.sync({}, per=50):
@@ -110,7 +111,6 @@ class Person:
                         await client.pull(conversation["c"], **{"from": self.last(conversation["c"]) + 1, "n": 200})
                 await client.close()
             except _GONE:
-                self.drop()
                 continue
             return
 

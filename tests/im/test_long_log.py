@@ -87,6 +87,30 @@ async def test_a_page_costs_the_same_at_head_middle_and_tail_of_a_long_log(
     await watched.close()
 
 
+async def test_a_sync_of_many_conversations_asks_few_questions(db: Database, mongo_uri: str) -> None:  # acceptance 15
+    reads = Reads()
+    watched = Database.connect(MongoSettings(uri=mongo_uri, prefix=db._prefix), [reads])
+    town = Town()
+    shops = [town.open_shop(f"S{number}", "agent-1") for number in range(16)]
+    async with running(watched, town) as node:
+        buyer = await enter(node, "buyer-1")
+        agent = await enter(node, "agent-1", staff=True)
+        cs = [await buyer.open(shop) for shop in shops]
+        for number, c in enumerate(cs):
+            for said in range(number + 1):
+                await agent.say(c, f"{said}")
+        reads.asked.clear()
+        found = {one["c"]: one for one in await buyer.sync(per=4)}
+        assert [found[c]["unread"] for c in cs] == list(range(1, 17))
+        assert [[ent["s"] for ent in found[c]["ents"]] for c in cs] == [
+            list(range(max(1, head - 3), head + 1)) for head in range(1, 17)
+        ]
+        assert len(reads.asked) == 3  # heads, pages, unread: of all sixteen
+        await buyer.close()
+        await agent.close()
+    await watched.close()
+
+
 def line(c: str, s: int) -> Entry:
     return Entry(
         id=f"E{s:012}", c=c, s=s, f="agent-1", fr="staff", m=f"message-{s:012}", k="text", ts=1, h="",

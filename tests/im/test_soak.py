@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.soak import run
 
-SEED = 315  # a killed Redis, lost answers, a paused Redis, a killed node, then the rest as far as the seconds go
+SEED = 10650  # MongoDB killed, Redis killed, answers lost, a node killed, and what else the seconds hold
 
 
 @pytest.mark.slow
