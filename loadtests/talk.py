@@ -12,6 +12,10 @@ TEXT = "x" * 100
 _LATE_S = 30  # how long to wait for what was sent at a fixed rate and has not arrived
 
 
+class LostError(Exception):
+    """Something that was sent has not arrived."""
+
+
 class Speaker(Protocol):
     """One side of a pair, of whatever server."""
 
@@ -66,4 +70,7 @@ async def open_loop(made: Sequence[tuple[Speaker, Speaker, str]], rate: float, s
         if all(m in receiver.got for receiver, m, _ in intended):
             break
         await asyncio.sleep(0.05)
+    lost = sum(m not in receiver.got for receiver, m, _ in intended)
+    if lost:
+        raise LostError(f"{lost} of {len(intended)} messages at {rate}/s did not arrive within {_LATE_S} s")
     return [(receiver.got[m] - moment) * 1000 for receiver, m, moment in intended]
