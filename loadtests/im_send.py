@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import secrets
 import sys
@@ -58,9 +59,6 @@ class Bare(msgspec.Struct, frozen=True, kw_only=True):
     s: int
     m: str
     text: str
-
-
-BARE = Collection("im", "bench_bare", Bare, shard_key=("c",))
 
 
 class Device:
@@ -147,7 +145,8 @@ async def server(
             assert line, "the server did not start"
         yield int(line), psutil.Process(process.pid)
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself, and said why
+            process.terminate()
         try:
             told, _ = await asyncio.wait_for(process.communicate(), 30)
         except TimeoutError:
@@ -200,6 +199,7 @@ async def audit(db: Database, made: list[tuple[Device, Device, str]]) -> int:
 
 async def store_ceiling(db: Database, seconds: float) -> float:
     """Majority-journalled rows a second through the same driver in writes of 64, two on their way."""
+    bare = Collection("im", "bench_bare", Bare, shard_key=("c",))  # declared where it is used, for no other program
     until = time.perf_counter() + seconds
     done = 0
 
@@ -208,7 +208,7 @@ async def store_ceiling(db: Database, seconds: float) -> float:
         n = 0
         while time.perf_counter() < until:
             rows = [Bare(id=f"{lane}-{n}-{k}", c=f"C{k}", s=n, m=secrets.token_hex(8), text=TEXT) for k in range(64)]
-            await BARE.insert_many(db, rows)
+            await bare.insert_many(db, rows)
             done += 64
             n += 1
 

@@ -106,7 +106,7 @@ async def main(mode: str, uri: str, prefix: str, node: str = "bench", redis: str
     im = ImServer(
         db=db, clock=clock, ids=ids, bus=bus, tasks=TaskRegistry(), sessions=sessions, directory=town,
         may_watch=town.may_watch, origins=Origins("http://bench"), address=ClientAddress(()), node=node,
-        policy=POLICY, metrics=Metrics(), guard=Guard(db, clock, ids, bus),
+        policy=POLICY, metrics=Metrics(), guard=Guard(db, clock, ids, bus, KEY),
     )  # fmt: skip
     app.router.add_get("/im", im.handle if mode == "chat" else echo)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

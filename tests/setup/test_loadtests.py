@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import xml.etree.ElementTree as ET
 
-from loadtests import chart, im_peers
+from loadtests import chart, im_peers, im_send, talk
 from loadtests.peers.ejabberd import Ejabberd
 from loadtests.peers.xmpp import XmppSide
 from loadtests.report import of_runs
@@ -67,3 +68,16 @@ def test_the_xmpp_client_counts_what_was_handled_and_finds_its_messages_in_piece
         side.data_received(arrived[at : at + 7])
     assert set(side.got) == {"fedcba9876543210"}
     assert set(side.acked) == {"0123456789abcdef"}
+
+
+async def test_the_bench_of_chat_runs_against_the_node_as_it_is_now(mongo_uri: str) -> None:
+    async with im_send.stage(mongo_uri, f"{im_send.PREFIX}{os.getpid()}", range(2)) as (db, sessions):
+        async with im_send.server("chat", mongo_uri, prefix=f"{im_send.PREFIX}{os.getpid()}") as (port, _):
+            made = await im_send.pairs(port, sessions, 2)
+            await talk.closed_loop(made, 0.2)
+            waits = await talk.open_loop(made, 20, 0.5)
+            for one, two, _ in made:
+                one.link.close()
+                two.link.close()
+        assert len(waits) == 10
+        assert await im_send.audit(db, made) == sum(len(one.acked) + len(two.acked) for one, two, _ in made) > 10
