@@ -62,8 +62,10 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "any": at("/buyer/entry", shop_id="S1", entry="e30.not-a-signature", device_id="matrix-device", device_name="m")
     },
     f"GET {DESK}/visits/{{c}}": {
+        "own": at("/shop/S1/desk/visits/@c_a"),
+        "other": at("/shop/S3/desk/visits/@c_b"),
         "missing": at("/shop/S1/desk/visits/@missing"),
-        "their_shop": at("/shop/S3/desk/visits/@missing"),
+        "their_talk": at("/shop/S1/desk/visits/@c_b"),
     },
     f"GET {DESK}/widget": _shops("desk/widget"),
     f"PUT {DESK}/widget": _shops("desk/widget", on=True, sites=["https://www.example.com"]),
@@ -138,5 +140,6 @@ KNOCKS: dict[str, dict[str, Make]] = {
     },
     "POST /buyer/cases/{case_id}/person": _buyer("person"),
     "POST /buyer/cases/{case_id}/end": _buyer("end"),
+    "GET /buyer/messages": {"own": at("/buyer/messages?shop_id=S1")},
     "POST /buyer/cases/{case_id}/messages": _buyer("messages", text="在吗"),
 }

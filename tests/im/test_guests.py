@@ -150,6 +150,72 @@ async def test_both_logs_are_one_history_where_the_member_had_talked_before(worl
         await client.close()
 
 
+async def arrive(world: World, token: str, shop: str = "S1") -> Any:
+    body = {"request_id": world.request_id(), "shop_id": shop}
+    status, case = await ask(world, "POST", "/buyer/cases", token, body)
+    assert status == 200, case
+    return case
+
+
+async def act(world: World, token: str, path: str, **body: Any) -> Any:
+    status, told = await ask(world, "POST", path, token, {"request_id": world.request_id(), **body})
+    assert status == 200, told
+    return told
+
+
+async def test_who_signs_in_while_waiting_keeps_the_place_and_goes_on_there(world: World):  # req I4, I9
+    for name in ("agent", "manager", "owner"):
+        await world.must(name, "PUT", "/shop/S1/desk/me", {"status": "offline", "reason": ""})
+    token, _ = await guest(world)
+    waiting = await arrive(world, token)
+    await act(world, token, f"/buyer/cases/{waiting['id']}/person")
+    member = await signed_in(world, "buyer_b")
+    elsewhere = await arrive(world, member)  # meanwhile, on another device: a younger conversation, and a place in it
+    await act(world, member, f"/buyer/cases/{elsewhere['id']}/person")
+    assert elsewhere["c"] != waiting["c"]
+    assert (await ask(world, "PUT", "/buyer/guest", member, {"token": token}))[0] == 204
+    here = await arrive(world, member)
+    assert (here["id"], here["state"], here["pos"]) == (waiting["id"], "queued", 1)
+    buyer = await chat(world, member)
+    assert await buyer.open("S1") == waiting["c"]
+    listed = {one["c"]: one.get("earlier") for one in await buyer.sync()}
+    assert listed[waiting["c"]] == [elsewhere["c"]]
+    assert elsewhere["c"] not in listed
+    left = await world.app.care.desk.cases.one(elsewhere["id"])
+    assert (left.state, left.history[-1].why) == ("ended", "left")  # one person waits once
+    staff = await world.token("owner", Audience.STAFF)
+    await act(world, staff, f"/shop/S1/desk/cases/{waiting['id']}/accept")
+    again = await arrive(world, member)
+    assert (again["id"], again["state"]) == (waiting["id"], "human")
+    await buyer.close()
+
+
+async def test_a_guest_rates_and_reads_what_he_left_and_so_does_the_member_he_becomes(world: World):  # req I8, I9
+    token, _ = await guest(world)
+    case = await arrive(world, token)
+    left = await act(world, token, f"/buyer/cases/{case['id']}/messages", text="请回电", contact="13812345678")
+    owner = await world.token("owner", Audience.STAFF)
+    await act(world, owner, f"/shop/S1/desk/cases/{case['id']}/accept")
+    wish = {"stars": 4, "solved": True, "tags": ["耐心"], "text": "谢谢"}
+    early = {"request_id": world.request_id(), **wish}
+    assert (await ask(world, "POST", f"/buyer/cases/{case['id']}/rating", token, early))[0] == 409
+    await act(world, owner, f"/shop/S1/desk/cases/{case['id']}/end", resolved=True)
+    given = await act(world, token, f"/buyer/cases/{case['id']}/rating", **wish)
+    assert (given["rating"]["stars"], given["until"] is not None) == (4, True)
+    status, told = await ask(world, "PUT", f"/shop/S1/desk/messages/{left['id']}", owner, {"state": "taken"})
+    assert status == 200, told
+    other, _ = await guest(world)
+    assert (await ask(world, "GET", f"/buyer/cases/{case['id']}/rating", other))[0] == 404
+    assert (await ask(world, "GET", "/buyer/messages?shop_id=S1", other))[1] == {"items": []}
+    member = await signed_in(world, "buyer_b")
+    assert (await ask(world, "PUT", "/buyer/guest", member, {"token": token}))[0] == 204
+    changed = await act(world, member, f"/buyer/cases/{case['id']}/rating", stars=5, solved=True)
+    assert changed["rating"]["stars"] == 5
+    (message,) = (await ask(world, "GET", "/buyer/messages?shop_id=S1", member))[1]["items"]
+    assert (message["id"], message["state"], message["text"]) == (left["id"], "taken", "请回电")
+    assert message["by_name"]
+
+
 async def test_what_was_stored_before_the_sign_in_and_not_acked_is_not_stored_again(world: World):
     token, _ = await guest(world)
     visitor = await chat(world, token)

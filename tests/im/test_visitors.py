@@ -41,13 +41,15 @@ async def test_the_agent_sees_where_the_visitor_is_and_nothing_he_should_not(wor
     c = await visitor.open("S1")
     await visitor.say(c, "在吗")
     assert await look(world, token, "/goods/1", shop="S3") == 404
+    staff = await world.token("agent", Audience.STAFF)
+    assert await ask(world, "GET", f"/shop/S1/desk/visits/{c}", staff) == (200, {"visit": None})
     first = {"title": "红茶 13812345678", "referrer": "https://search.example/s?q=secret", "device": "Chrome · Windows"}
     assert await look(world, token, "/goods/1?phone=13812345678#x", **first) == 204
     cart = {"count": 2, "amount_fen": 3600, "titles": ["红茶"]}
     assert await look(world, token, "/cart", cart=cart) == 204
-    staff = await world.token("agent", Audience.STAFF)
-    status, seen = await ask(world, "GET", f"/shop/S1/desk/visits/{c}", staff)
+    status, told = await ask(world, "GET", f"/shop/S1/desk/visits/{c}", staff)
     assert status == 200
+    seen = told["visit"]
     assert [page["path"] for page in seen["pages"]] == ["/goods/1", "/cart"]
     assert seen["pages"][0]["title"] == "红茶 138****5678"
     assert (seen["referrer"], seen["device"], seen["cart"]) == ("https://search.example", "Chrome · Windows", cart)

@@ -300,7 +300,7 @@ class Bot:
 
     async def choose(self, who: Buyer, answer_id: str, option: str) -> None:
         """Tap a button: a person is asked, or the question's answer is said. NotFound, NotAnOption."""
-        row = await store.given(self._db, answer_id, who.person_id)
+        row = await store.given(self._db, answer_id, who.ids)
         if row is None:
             raise NotFound
         if option == PERSON:
@@ -323,7 +323,7 @@ class Bot:
 
     async def vote(self, who: Buyer, answer_id: str, *, helpful: bool) -> None:
         """NotFound."""
-        row = await store.given(self._db, answer_id, who.person_id)
+        row = await store.given(self._db, answer_id, who.ids)
         if row is None:
             raise NotFound
         await self._learning.voted(row, helpful=helpful)

@@ -233,8 +233,9 @@ async def by_client_id(db: Database, c: str, m: str) -> Given | None:
     return await GIVEN.one(db, {"c": c, "m": m})
 
 
-async def given(at: Database | Transaction, answer_id: str, buyer_id: str) -> Given | None:
-    return await GIVEN.one(at, {"_id": answer_id, "buyer_id": buyer_id})
+async def given(at: Database | Transaction, answer_id: str, buyer_ids: Sequence[str]) -> Given | None:
+    """`buyer_ids`: all that one person has been."""
+    return await GIVEN.one(at, {"_id": answer_id, "buyer_id": {"$in": list(buyer_ids)}})
 
 
 async def last_given(db: Database, c: str, below: int, limit: int) -> list[Given]:

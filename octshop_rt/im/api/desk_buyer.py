@@ -49,9 +49,37 @@ class MessageLeft(Struct, frozen=True, kw_only=True):
     state: Literal["open", "taken", "closed"]
 
 
+class MessagesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Left at this shop."""
+
+    shop_id: Id
+
+
+class OwnMessage(Struct, frozen=True, kw_only=True):
+    """A left message as the one who left it sees it; what the shop notes about it is the shop's. `case_id`: NOTICEs to
+    topic `case` of this id say {message, state} when it moves.
+    """
+
+    id: str
+    case_id: str
+    text: str
+    contact: str
+    state: Literal["open", "taken", "closed"]
+    by_name: str | None
+    created_at: Millis
+    closed_at: Millis | None
+
+
+class OwnMessages(Struct, frozen=True, kw_only=True):
+    """Newest first, at most twenty."""
+
+    items: list[OwnMessage]
+
+
 class BuyerCase(Struct, frozen=True, kw_only=True):
     """A case as its buyer sees it. SUB to topic `case` with `id`: NOTICEs carry {state} and, while waiting,
-    {pos, ahead, eta_s}. `eta_s` null: nobody is serving now. `attended`: somebody is at the desk.
+    {pos, ahead, eta_s}. `eta_s` null: nobody is serving now. `attended`: somebody is at the desk. `overflow`: has
+    waited so long that anybody of the shop may serve.
     """
 
     id: str
@@ -68,6 +96,7 @@ class BuyerCase(Struct, frozen=True, kw_only=True):
     opens_at: Millis | None
     attended: bool
     after_hours: bool
+    overflow: bool
     opened_at: Millis
     ended_at: Millis | None
 
@@ -106,6 +135,8 @@ class DeskOfBuyers:
                   errors=(NoSuchCase, RequestConflict, Blocked, GuestsBlocked),
                   limit=Limit(name="left", burst=5, per_ms=60_000),
                   summary="Leave a message for when somebody is there"),
+            Route("GET", "/buyer/messages", self.left, permission=VISITOR, query=MessagesQuery, answer=OwnMessages,
+                  summary="What one has left at a shop, and what has become of it"),
         ]  # fmt: skip
 
     async def open(self, call: Call[Buyer], body: OpenCase) -> BuyerCase:
@@ -137,6 +168,16 @@ class DeskOfBuyers:
         guest = Whereabouts(who.device_id, who.ip) if who.guest else None
         await self._guard.hears(case.shop_id, (case.buyer_id, *who.ids), guest)
 
+    async def left(self, call: Call[Buyer]) -> OwnMessages:
+        rows = await self._desk.messages.of_buyer(call.who, call.query.shop_id)
+        return OwnMessages(items=[
+            OwnMessage(
+                id=row.id, case_id=row.case_id, text=row.text, contact=row.contact, state=row.state,
+                by_name=row.by_name, created_at=row.created_at, closed_at=row.closed_at,
+            )
+            for row in rows
+        ])  # fmt: skip
+
     async def _shown(self, case: Case) -> BuyerCase:
         now = self._clock.now()
         settings = await self._desk.office.settings(case.shop_id)
@@ -146,5 +187,6 @@ class DeskOfBuyers:
             card=case.card, pos=place[0] if place else None, ahead=place[0] - 1 if place else None,
             eta_s=place[1] if place else None, open_now=rules.is_open(settings, now),
             opens_at=rules.opens_at(settings, now), attended=await self._desk.attended(case.shop_id),
-            after_hours=case.after_hours, opened_at=case.opened_at, ended_at=case.ended_at,
+            after_hours=case.after_hours, overflow=rules.overflows(case, settings, now), opened_at=case.opened_at,
+            ended_at=case.ended_at,
         )  # fmt: skip

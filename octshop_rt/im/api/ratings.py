@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from octshop_rt.core.auth.model import BUYER, Buyer, Right, ShopStaff, at_shop
-from octshop_rt.core.clock import Millis
+from octshop_rt.core.auth.model import VISITOR, Buyer, Right, ShopStaff, at_shop
+from octshop_rt.core.clock import MINUTE, Millis
 from octshop_rt.core.errors import RequestConflict
-from octshop_rt.core.http.routes import Call, Route
+from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.im.desk.model import CaseState, NoSuchCase
 from octshop_rt.im.insight.model import CaseNotEnded, Rating, Stars, Summary, TooLateToRate, Topic
@@ -99,7 +99,7 @@ class RatingApi:
                 "GET",
                 mine,
                 self._mine,
-                permission=BUYER,
+                permission=VISITOR,
                 answer=RatingOf,
                 errors=(NoSuchCase,),
                 summary="The buyer's rating of a case, and whether it may still be given or changed",
@@ -108,10 +108,11 @@ class RatingApi:
                 "POST",
                 mine,
                 self._rate,
-                permission=BUYER,
+                permission=VISITOR,
                 body=RatingWish,
                 answer=RatingOf,
                 errors=(NoSuchCase, CaseNotEnded, TooLateToRate, RequestConflict),
+                limit=Limit(name="ratings", burst=20, per_ms=MINUTE),
                 summary="Rate an ended case; within a day the rating may be changed",
             ),
             Route(

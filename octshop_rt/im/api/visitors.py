@@ -38,6 +38,12 @@ class VisitView(Struct, frozen=True, kw_only=True):
     cart: Cart | None
 
 
+class VisitOf(Struct, frozen=True, kw_only=True):
+    """Null: nothing is known of where this buyer has been."""
+
+    visit: VisitView | None
+
+
 class WidgetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`sites`: origins (https://www.example.com) on which the shop's chat may stand."""
 
@@ -91,7 +97,7 @@ class VisitorApi:
                   errors=(NotTalking,), summary="What one looks at now, for the shop one talks to"),
             Route("POST", "/buyer/entry", self.enter, permission=PUBLIC, body=Entering, answer=Entered, limit=ENTRIES,
                   errors=(BadEntry,), summary="Come in as a customer of the shop's own site, by its signed word"),
-            Route("GET", f"{desk}/visits/{{c}}", self.visit, permission=chat, answer=VisitView, errors=(NoVisit,),
+            Route("GET", f"{desk}/visits/{{c}}", self.visit, permission=chat, answer=VisitOf, errors=(NoVisit,),
                   summary="What the visitor of a conversation looks at"),
             Route("GET", f"{desk}/widget", self.widget, permission=manage, answer=WidgetView,
                   summary="On which sites the shop's chat may stand"),
@@ -117,8 +123,9 @@ class VisitorApi:
         person_id, nickname, token = await self._visitors.enter(body.shop_id, body.entry, device)
         return Entered(person_id=person_id, nickname=nickname, token=token)
 
-    async def visit(self, call: Call[ShopStaff]) -> VisitView:
-        return _visit(await self._visitors.visit(call.who.shop_id, call.path["c"]))
+    async def visit(self, call: Call[ShopStaff]) -> VisitOf:
+        row = await self._visitors.visit(call.who.shop_id, call.path["c"])
+        return VisitOf(visit=None if row is None else _visit(row))
 
     async def widget(self, call: Call[ShopStaff]) -> WidgetView:
         row = await self._visitors.widget(call.who.shop_id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Database
-from octshop_rt.im.conversation import store
+from octshop_rt.im.conversation import rules, store
 
 
 class Acquaintance:
-    """One question, asked without a node."""
+    """Asked without a node."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -20,8 +21,12 @@ class Acquaintance:
 
     async def talk(self, buyer_ids: Sequence[str], shop_id: str) -> str | None:
         """The conversation that goes on between a person of these ids and the shop."""
-        found = await store.newest_between(self._db, buyer_ids, shop_id)
+        found = rules.goes_on(await store.of_people(self._db, buyer_ids, [shop_id]))
         return None if found is None else found.id
+
+    async def resume(self, c: str, at: Millis) -> None:
+        """Of the several conversations of one person with a shop, this one goes on."""
+        await store.resume(self._db, c, at)
 
     async def shop_of(self, c: str) -> str | None:
         """The shop's side of a conversation; None if there is no such conversation."""

@@ -17,7 +17,11 @@ Party = Buyer | Staff  # who can hold a conversation
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
-    """Facts that never change, so a node may keep them. What changes is in the log and in memberships."""
+    """Facts that never change, so a node may keep them. What changes is in the log and in memberships.
+
+    `resumed_at` alone does, and is only asked of the rows themselves: of the several conversations of a person who was
+    a guest, this one goes on though another is younger.
+    """
 
     id: str
     merchant_id: str
@@ -25,6 +29,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     buyer_id: str
     created_at: Millis
     ctx: Context | None = None
+    resumed_at: Millis = 0
 
 
 class Entry(Struct, frozen=True, kw_only=True):

@@ -205,12 +205,22 @@ def _heard(entry: Entry, mine: Side) -> bool:
     return entry.fr in heard_by(mine) and entry.vis is None and entry.rc is None
 
 
+def age(conversation: Conversation) -> tuple[int, str]:
+    """In this order a person's conversations with one shop follow each other; the last one goes on."""
+    return max(conversation.resumed_at, conversation.created_at), conversation.id
+
+
+def goes_on(conversations: Sequence[Conversation]) -> Conversation | None:
+    """Of one person's conversations with one shop."""
+    return max(conversations, key=age, default=None)
+
+
 def one_history(conversations: Sequence[Conversation], same: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
-    """{the newest conversation of a human being with a shop: the earlier ones, newest first}. `same` names all ids of
-    those who have several: a guest who signs in keeps what was said on both sides of it.
+    """{the conversation that goes on between a human being and a shop: the earlier ones, newest first}. `same` names
+    all ids of those who have several: a guest who signs in keeps what was said on both sides of it.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
-    for one in sorted(conversations, key=lambda row: row.id, reverse=True):
+    for one in sorted(conversations, key=age, reverse=True):
         if one.buyer_id in same:
             groups.setdefault((one.shop_id, *same[one.buyer_id]), []).append(one.id)
     return {cs[0]: cs[1:] for cs in groups.values() if len(cs) > 1}

@@ -346,7 +346,7 @@ class Conversations:
     async def _between(self, ids: Sequence[str], shop_id: str, ctx: Context | None) -> Conversation:
         """`ids`: the buyer's own, then those of the guests they were."""
         buyer_id = ids[0]
-        found = await store.newest_between(self._db, ids, shop_id)
+        found = rules.goes_on(await store.of_people(self._db, ids, [shop_id]))
         if found is None:
             shop = await self._directory.shop(shop_id)
             if shop is None:

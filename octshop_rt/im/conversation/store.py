@@ -46,10 +46,9 @@ async def between(db: Database, buyer_id: str, shop_id: str) -> Conversation | N
     return await CONVERSATIONS.one(db, {"buyer_id": buyer_id, "shop_id": shop_id})
 
 
-async def newest_between(db: Database, buyer_ids: Sequence[str], shop_id: str) -> Conversation | None:
-    """The one that goes on, of a person who has had several ids."""
-    query = {"buyer_id": {"$in": list(buyer_ids)}, "shop_id": shop_id}
-    return await CONVERSATIONS.one(db, query, sort=[("_id", -1)])
+async def resume(db: Database, c: str, at: Millis) -> None:
+    """This is the one that goes on."""
+    await CONVERSATIONS.update(db, {"_id": c}, {"$set": {"resumed_at": at}})
 
 
 async def of_people(db: Database, buyer_ids: Sequence[str], shop_ids: Sequence[str]) -> list[Conversation]:

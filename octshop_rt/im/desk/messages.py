@@ -23,6 +23,7 @@ from octshop_rt.im.desk.telling import Telling
 from octshop_rt.im.wire.fields import Body
 
 PAGE = 50
+OF_BUYER = 20
 
 
 class Messages:
@@ -50,8 +51,12 @@ class Messages:
                 raise RequestConflict from None
             row = found
         self._telling.note(case, "message_left", f"{row.id}-left", Body(id=row.id, text=text), None)
-        await self._board(row)
+        await self._tell(row)
         return row
+
+    async def of_buyer(self, who: Buyer, shop_id: str) -> list[LeaveMessage]:
+        """The newest ones this buyer left at that shop."""
+        return await office_store.messages_of_buyer(self._db, who.ids, shop_id, OF_BUYER)
 
     async def of_shop(
         self, who: ShopStaff, states: Sequence[MessageState], cursor: str | None
@@ -80,9 +85,11 @@ class Messages:
         )
         if done is None:
             raise MessageTaken
-        await self._board(done)
+        await self._tell(done)
         return done
 
-    async def _board(self, row: LeaveMessage) -> None:
+    async def _tell(self, row: LeaveMessage) -> None:
         d = {"message": row.id, "state": row.state}
-        await notify(self._bus, Notice(topic="board", id=row.shop_id, rev=self._clock.now(), d=d))
+        now = self._clock.now()
+        await notify(self._bus, Notice(topic="board", id=row.shop_id, rev=now, d=d))
+        await notify(self._bus, Notice(topic="case", id=row.case_id, rev=now, d=d))

@@ -68,6 +68,12 @@ async def messages(
     return await MESSAGES.many(db, query, sort=[("_id", -1)], limit=limit)
 
 
+async def messages_of_buyer(db: Database, buyer_ids: Sequence[str], shop_id: str, limit: int) -> list[LeaveMessage]:
+    """What one person has left at a shop, newest first."""
+    query = {"buyer_id": {"$in": list(buyer_ids)}, "shop_id": shop_id}
+    return await MESSAGES.many(db, query, sort=[("_id", -1)], limit=limit)
+
+
 async def move_message(
     db: Database, shop_id: str, message_id: str, sources: Sequence[str], put: dict[str, Any], *, by: str | None = None
 ) -> LeaveMessage | None:

@@ -115,11 +115,21 @@ def wanted(settings: DeskSettings, card: Card | None, level: int) -> Wanted:
 
 def may_serve(agent: Agent, case: Case, settings: DeskSettings, now: Millis) -> bool:
     """Whether this agent may be given that case: group and skills fit, or it has waited past `overflow_s`."""
-    if case.queued_at is not None and now - case.queued_at >= settings.overflow_s * SECOND:
+    if overflows(case, settings, now):
         return True
     if case.group_id is not None and case.group_id not in agent.groups:
         return False
     return all(skill in agent.skills for skill in case.skills)
+
+
+def standing(case: Case) -> tuple[bool, int, Millis]:
+    """Whose turn comes first: who is served, then higher priority, then who has waited longest."""
+    return case.state != "human", -case.priority, case.queued_at or case.assigned_at or case.opened_at
+
+
+def overflows(case: Case, settings: DeskSettings, now: Millis) -> bool:
+    """Whether it waits and has waited so long that anybody may serve it."""
+    return case.queued_at is not None and now - case.queued_at >= settings.overflow_s * SECOND
 
 
 def here(agent: Agent, now: Millis) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from msgspec import structs
@@ -13,6 +14,7 @@ from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
+from octshop_rt.im.conversation.acquaintance import Acquaintance
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.assign import Assigner
@@ -27,6 +29,7 @@ from octshop_rt.im.desk.model import (
     CaseEnded,
     CaseState,
     CaseTaken,
+    DeskChanged,
     LeaveMessage,
     NoSuchCase,
     NotServing,
@@ -120,8 +123,24 @@ class Desk:
         NoSuchContext.
         """
         card = await self.intake.looked_at(who.person_id, shop_id, ctx)
+        if who.was:
+            await self._keep_place(who, shop_id)
         conversation = await self._conversations.open(who, shop_id, ctx)
         return await self.intake.arrive(conversation, card)
+
+    async def _keep_place(self, who: Buyer, shop_id: str) -> None:
+        """Who signs in while waiting or being served goes on there, also where the member has talked to the shop since
+        in a conversation of their own. One person waits once: of two places the better one is kept.
+        """
+        mine = [case for case in await self.all_of_buyer(who) if case.shop_id == shop_id and case.open]
+        held = sorted((case for case in mine if case.state in {"queued", "human"}), key=rules.standing)
+        if not held:
+            return
+        for other in held[1:]:
+            with contextlib.suppress(CaseEnded, DeskChanged):
+                await self.cases.end(other.id, "left", who.person_id)
+        if (await self._conversations.open(who, shop_id, None)).id != held[0].c:
+            await Acquaintance(self._db).resume(held[0].c, self._clock.now())
 
     async def of_buyer(self, who: Buyer, case_id: str) -> Case:
         """NoSuchCase for other people's."""

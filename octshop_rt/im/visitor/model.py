@@ -67,12 +67,12 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class NoVisit(DomainError):
-    """Nothing is known of what this visitor looks at, or it is not yours."""
+    """No conversation of this shop."""
 
     code = "visitor.no_visit"
     status = 404
-    zh = "没有访问记录"
-    en = "Nothing is known of this visit"
+    zh = "没有这个会话，或您无权查看"
+    en = "There is no such conversation, or it is not yours to see"
 
 
 class NotTalking(DomainError):

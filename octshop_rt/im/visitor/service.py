@@ -74,12 +74,11 @@ class Visitors:
                     break
         await self._sweep(now)
 
-    async def visit(self, shop_id: str, c: str) -> Visit:
-        """What the visitor of that conversation looks at. NoVisit: unknown, or another shop's."""
-        row = await store.visit(self._db, c)
-        if row is None or row.shop_id != shop_id:
+    async def visit(self, shop_id: str, c: str) -> Visit | None:
+        """What the visitor of that conversation looks at, if it is known. NoVisit: no conversation of this shop."""
+        if await self._met.shop_of(c) != shop_id:
             raise NoVisit
-        return row
+        return await store.visit(self._db, c)
 
     # --- the widget ---------------------------------------------------------------------------------------------------
 
