@@ -10,13 +10,14 @@ import zhCN from 'vant/es/locale/lang/zh-CN'
 import { sentence } from '@kit/api/http'
 import { watchFaults } from '@kit/errors/report'
 import { i18n, onLanguage, startI18n } from '@kit/i18n'
+import { withService } from '@kit/service/words'
 import { startTheme } from '@kit/tokens/theme'
 import App from './App.vue'
 import { router } from './routes'
 import { session } from './stores/session'
 
 startTheme()
-const words = startI18n({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })
+const words = startI18n(withService({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') }))
 void session.start().catch(() => undefined)
 await words
 onLanguage((lang) => Locale.use(lang, lang === 'en' ? enUS : zhCN))

@@ -39,3 +39,8 @@ export type ChargeState = Charge['state']
 export type Takings = Schema['Takings']
 export type AskedCharge = Schema['Asked']
 export type BuyerOfShop = Schema['BuyerCard']
+
+export type BuyerCase = Schema['BuyerCase']
+export type RatingOf = Schema['RatingOf']
+export type OwnMessage = Schema['OwnMessage']
+export type Visit = Schema['VisitView']

@@ -18,12 +18,16 @@ async function join(person: string): Promise<void> {
   if (session.me.value?.person.id === person) im.start(person)
 }
 
+let joining: Promise<void> = Promise.resolve()
+
 /** In whose name a chat's page asks. */
 export const speaking = () => (session.me.value ? session.api : guest.api)
 
 /** Before a chat: whoever has not signed in chats as a guest. */
 export async function comeIn(): Promise<void> {
   await session.start().catch(() => undefined)
+  // A member's chat begins once it is known which guest they were: else they would start anew beside it.
+  await joining
   if (!session.me.value) im.start(await guest.come())
 }
 
@@ -33,10 +37,10 @@ export const chat = scope.run(() => {
     () => session.me.value?.person.id,
     (person) => {
       im.stop()
-      if (person) void join(person)
+      if (person) joining = join(person).catch(() => undefined)
       else if (guest.id) im.start(guest.id)
     },
-    { immediate: true },
+    { immediate: true, flush: 'sync' },
   )
   const live = liveIm(im)
   // A socket that was put out for good may mean that the session has ended elsewhere: ask.

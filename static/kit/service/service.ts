@@ -1,0 +1,148 @@
+// The buyer's side of service at one shop: where their case stands, what they left. Notices say that something moved and
+// move the place in the queue at once; what is true is asked for.
+import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { newRequestId, sentence, Wish, type Api } from '@kit/api/http'
+import type { BuyerCase, OwnMessage } from '@kit/api/types'
+import type { ImClient } from '@kit/im/client'
+import type { Context, Notice } from '@kit/im/types'
+
+export type Act = 'person' | 'quit' | 'again'
+
+export interface Service {
+  now: ShallowRef<BuyerCase | null>
+  /** What was left at this shop, newest first. */
+  left: ShallowRef<OwnMessage[]>
+  busy: Ref<Act | ''>
+  /** Why the last command was refused. */
+  fault: Ref<string>
+  /** Comes to the shop: the case that goes on, the one that has just ended, or a new one. */
+  arrive: (ctx?: Context, anew?: boolean) => Promise<BuyerCase>
+  act: (what: Act) => Promise<void>
+  leave: (text: string, contact: string, requestId: string) => Promise<void>
+  stop: () => void
+}
+
+/** So long after the end the buyer still looks at the case that is over: to rate it, to read. */
+const RESTED_MS = 3_600_000
+const ASK_MS = 250
+const AGAIN_MS = 15_000
+const MOVES = new Set(['queued', 'assigned', 'transferred', 'ended', 'to_platform', 'reopened'])
+
+export function useService(api: () => Api, im: ImClient, shopId: string): Service {
+  const now = shallowRef<BuyerCase | null>(null)
+  const left = shallowRef<OwnMessage[]>([])
+  const busy = ref<Act | ''>('')
+  const fault = ref('')
+  const wish = new Wish()
+  const watched = new Map<string, () => void>()
+  let timer = 0
+
+  function take(one: BuyerCase): BuyerCase {
+    const known = now.value
+    if (known?.id === one.id && one.rev < known.rev) return known
+    now.value = one
+    listen()
+    return one
+  }
+
+  /** Hears of the case that goes on, and of those with which something was left that is not dealt with. */
+  function listen(): void {
+    const wanted = new Set(left.value.filter((one) => one.state !== 'closed').map((one) => one.case_id))
+    if (now.value) wanted.add(now.value.id)
+    for (const [id, stop] of watched) {
+      if (wanted.has(id)) continue
+      stop()
+      watched.delete(id)
+    }
+    for (const id of wanted) if (!watched.has(id)) watched.set(id, im.watch('case', [id], (notice) => heard(id, notice)))
+  }
+
+  function heard(id: string, notice: Notice | null): void {
+    if (!notice || 'message' in notice.d) void leftThere()
+    if (id !== now.value?.id || (notice && ('message' in notice.d || 'visit' in notice.d))) return
+    const place = notice?.d as Partial<BuyerCase> | undefined
+    if (place?.pos && now.value.state === 'queued')
+      now.value = { ...now.value, pos: place.pos, ahead: place.ahead ?? null, eta_s: place.eta_s ?? null }
+    ask(id)
+  }
+
+  function ask(id: string): void {
+    window.clearTimeout(timer)
+    timer = window.setTimeout(() => void look(id), ASK_MS)
+  }
+
+  async function look(id: string): Promise<void> {
+    try {
+      take(await api().get<BuyerCase>(`/buyer/cases/${id}`))
+    } catch {
+      // The next notice, the log or the clock asks again.
+    }
+  }
+
+  async function leftThere(): Promise<void> {
+    try {
+      left.value = (await api().get<{ items: OwnMessage[] }>('/buyer/messages', { shop_id: shopId })).items
+      listen()
+    } catch {
+      // What was left stands in the log all the same; its state comes with the next notice.
+    }
+  }
+
+  async function arrive(ctx?: Context, anew = false): Promise<BuyerCase> {
+    void leftThere()
+    if (!ctx && !anew) {
+      const { items } = await api().get<{ items: BuyerCase[] }>('/buyer/cases')
+      const here = items.filter((one) => one.shop_id === shopId)
+      const last = here[0]
+      if (last?.ended_at && here.every((one) => one.state === 'ended') && Date.now() - last.ended_at < RESTED_MS) return take(last)
+    }
+    const came = await api().post<BuyerCase>('/buyer/cases', { request_id: newRequestId(), shop_id: shopId, ...(ctx ? { ctx } : {}) })
+    return take(came)
+  }
+
+  async function act(what: Act): Promise<void> {
+    const one = now.value
+    if (!one || busy.value) return
+    busy.value = what
+    fault.value = ''
+    try {
+      if (what === 'again') await arrive(undefined, true)
+      else await wish.run(async (id) => take(await api().post<BuyerCase>(`/buyer/cases/${one.id}/${what === 'quit' ? 'end' : 'person'}`, { request_id: id })))
+    } catch (failed) {
+      fault.value = sentence(failed)
+      void look(one.id)
+    } finally {
+      busy.value = ''
+    }
+  }
+
+  async function leave(text: string, contact: string, requestId: string): Promise<void> {
+    if (!now.value || now.value.state === 'ended') await arrive(undefined, true)
+    await api().post(`/buyer/cases/${now.value?.id}/messages`, { request_id: requestId, text, contact })
+    await leftThere()
+  }
+
+  const off = im.on('entry', ({ c, entry }) => {
+    if (c !== now.value?.c || entry.k !== 'event') return
+    if (entry.b.ev === 'message_left') void leftThere()
+    // The log may tell of a case that began with the buyer's own word.
+    else if (entry.b.id && MOVES.has(entry.b.ev ?? '') && entry.b.id >= now.value.id) ask(entry.b.id)
+  })
+  const clock = window.setInterval(() => {
+    if (now.value?.state === 'queued' && document.visibilityState === 'visible') ask(now.value.id)
+  }, AGAIN_MS)
+
+  function stop(): void {
+    for (const end of watched.values()) end()
+    watched.clear()
+    window.clearTimeout(timer)
+    now.value = null
+    left.value = []
+  }
+  onScopeDispose(() => {
+    off()
+    window.clearInterval(clock)
+    stop()
+  })
+  return { now, left, busy, fault, arrive, act, leave, stop }
+}

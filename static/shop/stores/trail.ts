@@ -1,0 +1,38 @@
+// What is looked at in one shop, told to that shop alone, and only once one talks to it. Other shops' pages stay one's own.
+import { deviceName } from '@kit/auth/device'
+import { lines as cart } from './cart'
+import { chat, im, speaking } from './im'
+
+interface Look {
+  page: string
+  title: string
+}
+
+const seen = new Map<string, Look>()
+
+function put(shopId: string, { page, title }: Look): void {
+  const inside = cart.value.filter((line) => line.shop_id === shopId)
+  const body = {
+    page, title: title.slice(0, 120), referrer: document.referrer.slice(0, 500), device: deviceName().slice(0, 60),
+    cart: {
+      count: inside.reduce((sum, line) => sum + line.quantity, 0),
+      amount_fen: inside.reduce((sum, line) => sum + line.seen_fen * line.quantity, 0),
+      titles: inside.slice(0, 5).map((line) => line.title.slice(0, 120)),
+    },
+  }
+  // A hint for the agent: where it does not arrive, nothing is lost.
+  speaking().put(`/buyer/visits/${shopId}`, body).catch(() => undefined)
+}
+
+/** A page of this shop is looked at now. */
+export function look(shopId: string, title: string): void {
+  const now = { page: location.pathname, title }
+  seen.set(shopId, now)
+  const talks = chat.list.value.some((one) => one.shopId === shopId && (one.entries.length > 0 || one.head > 0))
+  if (talks && im.uid) put(shopId, now)
+}
+
+/** The chat is open: what was looked at before it. */
+export function tellTrail(shopId: string): void {
+  put(shopId, seen.get(shopId) ?? { page: location.pathname, title: '' })
+}
