@@ -1,11 +1,14 @@
 // The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
 import { createRouter, createWebHistory } from 'vue-router'
+import { isGuest } from './stores/im'
 import { session } from './stores/session'
 
 declare module 'vue-router' {
   interface RouteMeta {
     tab?: string
     person?: boolean
+    /** Those who have chatted without signing in come here, too. */
+    guests?: boolean
     /** Key of the page's name. */
     title?: string
   }
@@ -17,7 +20,7 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'home', component: () => import('./pages/Home.vue'), meta: { tab: 'home', title: 'tab.home' } },
     { path: '/nearby', name: 'nearby', component: () => import('./pages/Nearby.vue'), meta: { tab: 'nearby', title: 'tab.nearby' } },
-    { path: '/messages', name: 'messages', component: () => import('./pages/Messages.vue'), meta: { tab: 'messages', person: true, title: 'tab.messages' } },
+    { path: '/messages', name: 'messages', component: () => import('./pages/Messages.vue'), meta: { tab: 'messages', person: true, guests: true, title: 'tab.messages' } },
     { path: '/cart', name: 'cart', component: () => import('./pages/Cart.vue'), meta: { tab: 'cart', title: 'tab.cart' } },
     { path: '/me', name: 'me', component: () => import('./pages/Me.vue'), meta: { tab: 'me', title: 'tab.me' } },
     { path: '/s/:shop', name: 'shop', component: () => import('./pages/Shop.vue'), meta: { title: 'shop.title' } },
@@ -38,5 +41,5 @@ export const router = createRouter({
 router.beforeEach(async (to) => {
   if (!to.meta.person) return true
   await session.start().catch(() => undefined)
-  return session.me.value ? true : { name: 'login', query: { next: to.fullPath } }
+  return session.me.value || (to.meta.guests && isGuest()) ? true : { name: 'login', query: { next: to.fullPath } }
 })

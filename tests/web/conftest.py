@@ -44,7 +44,8 @@ Size = Literal["phone", "tablet", "desk"]
 Audience = Literal["buyer", "staff"]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
     holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [holder.getsockname()[1] for holder in holders]
     for holder in holders:
@@ -104,7 +105,7 @@ def product() -> Iterator[Product]:
     if not (ROOT / "static/dist/shop/index.html").is_file():
         pytest.fail("the web pages are not built: cd static && npm ci && npm run build")
     data = new_folder("octshop-web-")
-    port, sandbox_port = _free_ports(2)
+    port, sandbox_port = free_ports(2)
     running = Product(data, port, sandbox_port)
     running.start()
     yield running

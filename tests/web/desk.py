@@ -6,6 +6,7 @@ import base64
 import secrets
 import struct
 import zlib
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -97,3 +98,22 @@ def token(product: Product, phone: str) -> str:
     device = {"id": secrets.token_hex(8), "name": "test"}
     body = {"phone": phone, "password": PASSWORD, "device": device, "bearer": True}
     return str(call("POST", f"{product.base}/api/v1/staff/login", body)["token"])
+
+
+def manage(product: Product, method: str, path: str, body: object = None) -> Any:
+    """As the owner of the coffee shop, below its desk."""
+    return call(method, f"{product.base}/api/v1/shop/{COFFEE}/desk/{path}", body, _token(product, OWNER))
+
+
+def seats(product: Product, **caps: int) -> None:
+    """How many buyers each agent of the coffee shop serves at once: name=number."""
+    for agent in manage(product, "GET", "agents")["items"]:
+        if agent["name"] in caps:
+            manage(product, "PUT", f"agents/{agent['id']}", {"cap": caps[agent["name"]]})
+
+
+def bar(buyer: Visitor, state: str) -> Locator:
+    """The line above the buyer's chat that says where the case stands, once it says this."""
+    line = buyer.page.get_by_test_id("case-bar")
+    expect(line).to_have_attribute("data-state", state)
+    return line

@@ -40,7 +40,7 @@ export interface Known {
 }
 
 /** The machine answers those in `bot`; colleagues' buyers are theirs to answer. */
-function waits(one: Conversation, known: Known): number {
+export function waits(one: Conversation, known: Pick<Known, 'case'>): number {
   const state = known.case?.state
   if (state === 'ended' || state === 'bot') return 0
   return waitingSince(one) || (state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0)

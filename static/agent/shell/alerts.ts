@@ -1,30 +1,30 @@
-// Catches the agent's ear and eye: a tone, a desktop notification, a number on the tab; and again while somebody waits.
-import { onScopeDispose, watch, type Ref } from 'vue'
+// Catches the agent's ear and eye in every part of the desk: a tone, a desktop notification, a number on the tab; and
+// again while somebody waits.
+import { computed, onScopeDispose, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { useRoute, useRouter } from 'vue-router'
 import { badge, notify } from '@kit/notify/desktop'
 import { play } from '@kit/notify/sound'
 import { say } from '../chat/lines'
+import { waits } from '../list/rows'
 import type { Workplace } from '../workplace'
 
 /** While something unread or somebody unanswered waits, it is said again. */
 const AGAIN_MS = 30_000
 
-export interface Alerting {
-  place: Workplace
-  open: Ref<string>
-  choose: (c: string) => void
-  /** Whether this conversation is this agent's business: their own, or nobody's yet. */
-  concerns: (c: string) => boolean
-  /** How many wait for this agent. */
-  waiting: () => number
-  /** What this agent has not read. */
-  unread: () => number
-}
-
-export function useAlerts({ place, open, choose, concerns, waiting, unread }: Alerting): void {
+export function useAlerts({ im, live, desk }: Workplace): void {
   const { t } = useI18n()
-  const { im } = place
+  const route = useRoute()
+  const router = useRouter()
   let last = 0
+
+  /** What this agent has not read: their own buyers', and of those whom nobody serves yet. */
+  const unread = computed(() => live.list.value.reduce((sum, one) => sum + (desk.concerns(one.c) ? one.unread : 0), 0))
+  /** Own buyers without an answer, and whoever queues. */
+  const waiting = computed(() => live.list.value.filter((one) => {
+    const known = desk.caseOf(one.c)
+    return (known?.state === 'queued' || desk.isMine(known)) && waits(one, { case: known }) > 0
+  }).length)
 
   function ring(tone: 'message' | 'waiting'): void {
     last = Date.now()
@@ -32,16 +32,17 @@ export function useAlerts({ place, open, choose, concerns, waiting, unread }: Al
     if (im.leads) play(tone)
   }
 
+  const open = (): unknown => (route.path === '/' ? route.query.c : '')
   const inFront = (): boolean => document.visibilityState === 'visible' && document.hasFocus()
   const off = im.on('entry', ({ c, entry }) => {
-    if (entry.fr !== 'buyer' || (c === open.value && inFront()) || !concerns(c)) return
+    if (entry.fr !== 'buyer' || (c === open() && inFront()) || !desk.concerns(c)) return
     ring('message')
     if (inFront() || !im.leads) return
     const name = im.conversation(c)?.peer.name ?? t('chat.buyer')
-    notify({ title: name, body: say(entry, t), tag: c, onClick: () => choose(c) })
+    notify({ title: name, body: say(entry, t), tag: c, onClick: () => void router.push({ path: '/', query: { c } }) })
   })
   const timer = window.setInterval(() => {
-    if (waiting() > 0 && Date.now() - last >= AGAIN_MS) ring('waiting')
+    if (waiting.value + unread.value > 0 && Date.now() - last >= AGAIN_MS) ring('waiting')
   }, 2_000)
   watch([unread, () => t('app.name')], ([count, title]) => badge(count, title), { immediate: true })
   onScopeDispose(() => {

@@ -56,6 +56,8 @@ export class Follower {
         try {
           const page = await link.ask<SyncedFrame>(cur ? { t: T.SYNC, heads, cur } : { t: T.SYNC, heads })
           for (const told of page.convs) this.log.synced(told)
+          // A buyer's earlier talk with the same shop is history of the one that goes on.
+          if (link.welcome?.role === 'buyer') for (const c of page.convs.flatMap((told) => told.earlier ?? [])) this.log.drop(c)
           for (const c of page.gone ?? []) this.log.drop(c)
           for (const told of page.convs) {
             if (this.log.hole(told.c)) this.mend(told.c)

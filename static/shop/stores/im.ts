@@ -10,6 +10,9 @@ import { session } from './session'
 const guest = new Guest()
 export const im = new ImClient({ ticket: () => (session.me.value ? session.ticket() : guest.ticket()), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
 
+/** Whether somebody who has not signed in has chatted in this browser. */
+export const isGuest = (): boolean => guest.id !== ''
+
 /** Who was a guest here until now keeps what was said, and what is still on its way. */
 async function join(person: string): Promise<void> {
   const was = guest.id
