@@ -107,7 +107,7 @@ def manage(product: Product, method: str, path: str, body: object = None) -> Any
 
 def seats(product: Product, **caps: int) -> None:
     """How many buyers each agent of the coffee shop serves at once: name=number."""
-    for agent in manage(product, "GET", "agents")["items"]:
+    for agent in manage(product, "GET", "agents"):
         if agent["name"] in caps:
             manage(product, "PUT", f"agents/{agent['id']}", {"cap": caps[agent["name"]]})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import SHOTS, SIZES, Gate, Launch, Product, Visit
-from tests.web.desk import begin, open_desk
+from tests.web.desk import begin, manage, open_desk
 from tests.web.people import COFFEE, OWNER, ask
 
 
@@ -125,6 +126,58 @@ def test_a_site_that_is_not_listed_shows_nothing_and_no_other_page_may_be_framed
     listed(product, site, on=False)
     answer = context.request.get(f"{product.base}/widget/{COFFEE}")
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    context.close()
+
+
+def test_a_visitor_is_answered_by_the_machine_then_by_a_person_and_rates(
+    launch: Launch, product: Product, site: str, gate: Gate, visit: Visit
+) -> None:  # req I5, I8, I9
+    gate.allow("foreign:")
+    begin(product)
+    listed(product, site)
+    kept = ("sure", "unsure", "unknown_to_person", "assistant", "welcomes", "synonyms")
+    shown = manage(product, "GET", "answers")
+    manage(product, "PUT", "answers", {"on": True} | {name: shown[name] for name in kept})
+    agent = open_desk(visit)
+    width, height = SIZES["desk"]
+    context = launch().new_context(viewport={"width": width, "height": height}, locale="en-US", color_scheme="dark")
+    gate.watch(context)
+    page = context.new_page()
+    page.goto(f"{site}/en")
+    page.get_by_role("button", name="Chat with us").click()
+    chat = frame(page)
+    welcome = chat.get_by_test_id("answer-tools").first
+    welcome.get_by_test_id("option").first.click()
+    expect(welcome).to_have_attribute("data-picked", re.compile("."))
+    answer = chat.get_by_test_id("answer-tools").filter(has=chat.get_by_test_id("vote-yes")).last
+    answer.get_by_test_id("vote-yes").click()
+    expect(answer).to_have_attribute("data-voted", "yes")
+    answer.get_by_test_id("vote-no").click()  # on second thoughts
+    expect(answer).to_have_attribute("data-voted", "no")
+    page.screenshot(path=SHOTS / "widget-answers-desk-en-dark.png")
+    answer.locator("[data-option=person]").click()
+    bar = chat.get_by_test_id("case-bar")
+    expect(bar).to_have_attribute("data-state", "human")
+    expect(answer.locator("[data-option=person]")).to_be_disabled()
+    agent.page.get_by_test_id("conversation").first.click()
+    agent.page.get_by_test_id("composer").fill("Oat milk is fine")
+    agent.page.keyboard.press("Enter")
+    expect(chat.locator("[data-bubble].them").last).to_contain_text("Oat milk is fine")
+    chat.get_by_test_id("case-quit").click()
+    chat.get_by_test_id("case-sure").click()
+    expect(bar).to_have_attribute("data-state", "ended")
+    card = chat.get_by_test_id("rating")
+    card.get_by_test_id("star-2").click()
+    card.get_by_test_id("rating-unsolved").click()
+    card.get_by_test_id("rating-tag").first.click()
+    page.screenshot(path=SHOTS / "widget-rating-desk-en-dark.png")
+    card.get_by_test_id("rating-send").click()
+    expect(card).to_have_attribute("data-state", "given")
+    page.reload()
+    page.get_by_role("button", name="Chat with us").click()
+    expect(card.locator("[data-stars]")).to_have_attribute("data-stars", "2")
+    page.screenshot(path=SHOTS / "widget-rated-desk-en-dark.png")
+    assert any(one["stars"] == 2 for one in manage(product, "GET", "ratings")["items"])
     context.close()
 
 

@@ -26,6 +26,7 @@ export interface Service {
 const RESTED_MS = 3_600_000
 const ASK_MS = 250
 const AGAIN_MS = 15_000
+const OPENS_MS = 60_000
 const MOVES = new Set(['queued', 'assigned', 'transferred', 'ended', 'to_platform', 'reopened'])
 
 export function useService(api: () => Api, im: ImClient, shopId: string): Service {
@@ -36,6 +37,7 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   const wish = new Wish()
   const watched = new Map<string, () => void>()
   let timer = 0
+  let asked = Date.now()
 
   function take(one: BuyerCase): BuyerCase {
     const known = now.value
@@ -72,6 +74,7 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   }
 
   async function look(id: string): Promise<void> {
+    asked = Date.now()
     try {
       take(await api().get<BuyerCase>(`/buyer/cases/${id}`))
     } catch {
@@ -128,8 +131,12 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     // The log may tell of a case that began with the buyer's own word.
     else if (entry.b.id && MOVES.has(entry.b.ev ?? '') && entry.b.id >= now.value.id) ask(entry.b.id)
   })
+  // The net below the notices; and nobody tells that a shop has opened or that somebody has come.
   const clock = window.setInterval(() => {
-    if (now.value?.state === 'queued' && document.visibilityState === 'visible') ask(now.value.id)
+    const one = now.value
+    if (!one || document.visibilityState !== 'visible' || one.state === 'ended') return
+    const nobody = one.state !== 'human' && !(one.open_now && one.attended)
+    if (one.state === 'queued' || (nobody && Date.now() - asked >= OPENS_MS)) ask(one.id)
   }, AGAIN_MS)
 
   function stop(): void {

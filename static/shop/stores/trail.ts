@@ -8,7 +8,9 @@ interface Look {
   title: string
 }
 
-const seen = new Map<string, Look>()
+/** What was looked at last, by shop; for this tab. */
+const KEY = 'octshop.looked'
+const seen = new Map<string, Look>(JSON.parse(sessionStorage.getItem(KEY) ?? '[]') as [string, Look][])
 
 function put(shopId: string, { page, title }: Look): void {
   const inside = cart.value.filter((line) => line.shop_id === shopId)
@@ -28,11 +30,12 @@ function put(shopId: string, { page, title }: Look): void {
 export function look(shopId: string, title: string): void {
   const now = { page: location.pathname, title }
   seen.set(shopId, now)
+  sessionStorage.setItem(KEY, JSON.stringify([...seen].slice(-20)))
   const talks = chat.list.value.some((one) => one.shopId === shopId && (one.entries.length > 0 || one.head > 0))
   if (talks && im.uid) put(shopId, now)
 }
 
-/** The chat is open: what was looked at before it. */
-export function tellTrail(shopId: string): void {
-  put(shopId, seen.get(shopId) ?? { page: location.pathname, title: '' })
+/** The chat is open: what was looked at before it; the chat itself, if nothing was. */
+export function tellTrail(shopId: string, chatTitle: string): void {
+  put(shopId, seen.get(shopId) ?? { page: location.pathname, title: chatTitle })
 }
