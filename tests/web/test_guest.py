@@ -5,16 +5,19 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from octshop_rt.demo.people import PASSWORD
-from tests.web.conftest import Visit
-from tests.web.people import COFFEE
+from tests.web.conftest import Product, Visit
+from tests.web.desk import CHAT, bar, begin
 from tests.web.test_tabs import settled
 
 
-def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit) -> None:  # req I9
-    page = visit(f"/shop/chat/{COFFEE}").page
+def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: Product) -> None:  # req I4, I9
+    begin(product, online=())
+    buyer = visit(CHAT)
+    page = buyer.page
     page.locator("textarea").fill("没登录时问的")
     page.locator("button[type=submit]").click()
     settled(page, "没登录时问的")
+    place = bar(buyer, "queued").get_attribute("data-ahead")
     login = """async body => (await fetch('/api/v1/buyer/login', { method: 'POST', body: JSON.stringify(body),
       headers: { 'Content-Type': 'application/json' } })).status"""
     device = {"id": "playwright-device", "name": "Playwright"}
@@ -22,6 +25,7 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit) -> None: 
     page.evaluate("localStorage.setItem('octshop.signed_in.buyer', '1')")
     page.reload()
     settled(page, "没登录时问的")
+    expect(bar(buyer, "queued")).to_have_attribute("data-ahead", place or "")  # the place is kept
     page.locator("textarea").fill("登录后接着问")
     page.locator("button[type=submit]").click()
     settled(page, "登录后接着问")

@@ -91,7 +91,16 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     }
   }
 
+  /** Comes in again with the connection, where it has not worked. */
+  let owed: (() => Promise<BuyerCase>) | null = null
   async function arrive(ctx?: Context, anew = false): Promise<BuyerCase> {
+    owed = () => arrive(ctx, anew)
+    const one = await come(ctx, anew)
+    owed = null
+    return one
+  }
+
+  async function come(ctx: Context | undefined, anew: boolean): Promise<BuyerCase> {
     void leftThere()
     if (!ctx && !anew) {
       const { items } = await api().get<{ items: BuyerCase[] }>('/buyer/cases')
@@ -125,6 +134,9 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     await leftThere()
   }
 
+  const offLine = im.on('connection', (state) => {
+    if (state.phase === 'online' && owed && !now.value) owed().catch(() => undefined)
+  })
   const off = im.on('entry', ({ c, entry }) => {
     if (c !== now.value?.c || entry.k !== 'event') return
     if (entry.b.ev === 'message_left') void leftThere()
@@ -143,11 +155,13 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     for (const end of watched.values()) end()
     watched.clear()
     window.clearTimeout(timer)
+    owed = null
     now.value = null
     left.value = []
   }
   onScopeDispose(() => {
     off()
+    offLine()
     window.clearInterval(clock)
     stop()
   })
