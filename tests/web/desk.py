@@ -102,7 +102,7 @@ def token(product: Product, phone: str) -> str:
 
 def manage(product: Product, method: str, path: str, body: object = None) -> Any:
     """As the owner of the coffee shop, below its desk."""
-    return call(method, f"{product.base}/api/v1/shop/{COFFEE}/desk/{path}", body, _token(product, OWNER))
+    return call(method, f"{product.base}/api/v1/shop/{COFFEE}/desk/{path}", body, token(product, OWNER))
 
 
 def seats(product: Product, **caps: int) -> None:
