@@ -1,7 +1,8 @@
 // Start of the agent desk.
 import '@kit/tokens/tokens.css'
 import { createApp } from 'vue'
-import { i18n, startI18n } from '@kit/i18n'
+import { chatWords } from '@kit/chat/words'
+import { addWords, i18n, startI18n } from '@kit/i18n'
 import { startTheme } from '@kit/tokens/theme'
 import { unlockOnGesture } from '@kit/notify/sound'
 import { withStaff } from '@kit/staff/words'
@@ -10,5 +11,5 @@ import { router } from './sections'
 
 startTheme()
 unlockOnGesture()
-await startI18n(withStaff({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') }))
+await Promise.all([startI18n(withStaff({ 'zh-CN': () => import('./locales/zh-CN.json'), en: () => import('./locales/en.json') })), addWords(chatWords)])
 createApp(App).use(i18n).use(router).mount('#app')

@@ -180,7 +180,7 @@ def test_pictures_are_pasted_looked_at_and_words_are_taken_back(visit: Visit, pr
     page.get_by_test_id("composer").press("Enter")
     expect(page.get_by_test_id("picture").last.locator("img")).to_be_visible()
     page.get_by_test_id("picture").last.click()
-    expect(page.locator(".el-image-viewer__wrapper")).to_be_visible()
+    expect(page.locator("[data-testid=viewer]")).to_be_visible()
     page.keyboard.press("Escape")
     composer = page.get_by_test_id("composer")
     for text in ("说错的话", "要改的话"):

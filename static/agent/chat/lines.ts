@@ -1,20 +1,13 @@
 // The log as the desk shows it: one line an entry, grouped by minute and sender; and an entry in one line of words.
+import { isCard, said } from '@kit/chat/said'
 import type { Entry, Unsent } from '@kit/im/types'
 
 type Say = (key: string, data?: Record<string, unknown>) => string
 
-const CARDS = new Set(['product', 'order', 'coupon', 'aftersale'])
-const KINDS = new Set(['image', 'voice', 'video', 'file', 'location', ...CARDS])
-
 /** For lists, quotes and notifications. */
 export function say(entry: Pick<Entry, 'k' | 'b'> & { rc?: number }, t: Say): string {
-  if (entry.rc) return t('chat.recalled')
-  if (entry.k === 'text') return entry.b.text ?? ''
-  if (entry.k === 'note') return `[${t('chat.note')}] ${entry.b.text ?? ''}`
   if (entry.k === 'event') return eventText(entry.b, t)
-  const what = KINDS.has(entry.k) ? t(`kind.${entry.k}`) : t('chat.other')
-  const title = entry.b.title ?? entry.b.name
-  return title && entry.k !== 'image' ? `[${what}] ${title}` : `[${what}]`
+  return entry.k === 'note' && !entry.rc ? `[${t('chat.note')}] ${entry.b.text ?? ''}` : said(entry, t)
 }
 
 /** What happened, in words; events of a newer server are told by what they carry. */
@@ -23,8 +16,6 @@ export function eventText(b: Entry['b'], t: Say): string {
   const words = t(key, { who: b.who ?? '', to: b.to ?? '', n: b.n ?? 0, text: b.text ?? '', title: b.title ?? '' })
   return words === key ? b.text || b.title || t('event.unknown') : words
 }
-
-export const isCard = (k: string): boolean => CARDS.has(k)
 
 export type Mark = 'sending' | 'failed' | 'sent' | 'read'
 /** Who speaks, seen from this desk. */

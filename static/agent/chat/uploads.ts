@@ -1,16 +1,18 @@
 // Files on their way into a conversation: dropped, pasted or chosen, uploaded at once, sent when the agent presses Enter.
 import { computed, reactive, type ComputedRef } from 'vue'
-import type { Body, SayKind } from '@kit/im/types'
+import type { Body } from '@kit/im/types'
 import { ApiError, newRequestId } from '@kit/api/http'
+import { carry } from '@kit/chat/carry'
+import { kindOf, type FileKind } from '@kit/chat/files'
 import { say } from '@kit/i18n'
-import { upload } from './upload'
+import { shopFiles } from './doors'
 
 export interface Attached {
   id: string
   file: File
   /** For pictures, shown while it loads. */
   preview: string
-  kind: SayKind
+  kind: FileKind
   state: 'uploading' | 'ready' | 'failed'
   /** 0…1 */
   done: number
@@ -18,14 +20,7 @@ export interface Attached {
   body: Body
 }
 
-const PICTURES = /^image\/(png|jpe?g|webp|gif|bmp|heic|heif|avif)$/
 const MOST_AT_ONCE = 9
-
-export function kindOf(file: Pick<File, 'type'>): SayKind {
-  if (PICTURES.test(file.type)) return 'image'
-  if (file.type.startsWith('video/')) return 'video'
-  return file.type.startsWith('audio/') ? 'voice' : 'file'
-}
 
 const all = reactive(new Map<string, Attached[]>())
 
@@ -35,7 +30,7 @@ export function useUploads(c: () => string, shopId: () => string): {
   again: (one: Attached) => void
   remove: (one: Attached) => void
   /** Takes what is ready for sending. */
-  take: () => { kind: SayKind; body: Body }[]
+  take: () => { kind: FileKind; body: Body }[]
   waiting: ComputedRef<boolean>
 } {
   const list = computed(() => all.get(c()) ?? [])
@@ -45,7 +40,7 @@ export function useUploads(c: () => string, shopId: () => string): {
     one.done = 0
     one.reason = ''
     try {
-      one.body = await upload(shop, one.file, one.kind, one.id, (done) => (one.done = done))
+      one.body = await carry(shopFiles(shop), { requestId: one.id, kind: one.kind, file: one.file, name: one.file.name }, (done) => (one.done = done))
       one.state = 'ready'
     } catch (fault) {
       one.state = 'failed'
@@ -72,7 +67,7 @@ export function useUploads(c: () => string, shopId: () => string): {
     if (one.preview) URL.revokeObjectURL(one.preview)
   }
 
-  function take(): { kind: SayKind; body: Body }[] {
+  function take(): { kind: FileKind; body: Body }[] {
     const ready = list.value.filter((one) => one.state === 'ready')
     ready.forEach(remove)
     return ready.map(({ kind, body }) => ({ kind, body: { ...body } }))

@@ -88,10 +88,21 @@ export class Api {
     return answer
   }
 
+  /** Where a path stands, for what asks by itself: pictures, uploads. */
+  address(path: string): string {
+    return this.base + path
+  }
+
+  /** Who asks. */
+  headers(changes: boolean): Record<string, string> {
+    return {
+      ...(changes && this.csrf ? { 'X-CSRF-Token': this.csrf } : {}),
+      ...(this.bearer ? { Authorization: `Bearer ${this.bearer}` } : {}),
+    }
+  }
+
   private async send<T>(method: string, path: string, body?: object | Blob, again = false): Promise<T> {
-    const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language() }
-    if (method !== 'GET' && this.csrf) headers['X-CSRF-Token'] = this.csrf
-    if (this.bearer) headers['Authorization'] = `Bearer ${this.bearer}`
+    const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language(), ...this.headers(method !== 'GET') }
     let payload: BodyInit | null = null
     if (body instanceof Blob) {
       headers['Content-Type'] = body.type || 'application/octet-stream'

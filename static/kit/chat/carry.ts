@@ -1,0 +1,61 @@
+// Carries one file to the store and tells how far it is; `fetch` cannot tell that of what leaves.
+import type { Body } from '@kit/im/types'
+import { ApiError } from '@kit/api/http'
+import { language, say } from '@kit/i18n'
+import type { FileDoor } from './door'
+import type { FileKind } from './files'
+
+interface Stored {
+  id: string
+  mime?: string
+  size?: number
+  w?: number
+  h?: number
+  ms?: number
+}
+type Answer = Stored & { code?: string; detail?: string; retry?: boolean }
+
+export interface Parcel {
+  /** Kept over retries: the same upload again gives the same file. */
+  requestId: string
+  kind: FileKind
+  file: Blob
+  name: string
+}
+
+/** What the entry will say of it. ApiError `client.offline` when the way was cut, AbortError when it was called off. */
+export async function carry(door: FileDoor, parcel: Parcel, going: (done: number) => void, off?: AbortSignal): Promise<Body> {
+  const api = door.api()
+  let answer: { status: number; body: Answer | null }
+  answer = await post(door, parcel, going, off)
+  if (answer.body?.code === 'auth.csrf' && (await api.onStaleToken())) answer = await post(door, parcel, going, off)
+  const { status, body } = answer
+  if (status >= 300 || !body) {
+    throw new ApiError(body?.code ?? `http.${status}`, body?.detail ?? say('kit.error.server'), status, body?.retry ?? status >= 500)
+  }
+  const { id, mime, size, w, h, ms } = body
+  return {
+    file: id, name: parcel.name.slice(0, 200), mime: mime ?? parcel.file.type, size: size ?? parcel.file.size,
+    ...(w && h ? { w, h } : {}), ...(ms ? { ms } : {}),
+  }
+}
+
+function post(door: FileDoor, parcel: Parcel, going: (done: number) => void, off?: AbortSignal): Promise<{ status: number; body: Answer | null }> {
+  const api = door.api()
+  const asked = new URLSearchParams({ request_id: parcel.requestId, kind: parcel.kind, name: parcel.name.slice(0, 200) })
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', api.address(`${door.path}?${asked}`))
+    request.setRequestHeader('Content-Type', parcel.file.type || 'application/octet-stream')
+    for (const [name, value] of Object.entries(api.headers(true))) request.setRequestHeader(name, value)
+    request.setRequestHeader('Accept-Language', language())
+    request.responseType = 'json'
+    request.upload.onprogress = (event) => going(event.lengthComputable ? event.loaded / event.total : 0)
+    request.onerror = () => reject(new ApiError('client.offline', say('kit.error.offline'), 0, true))
+    request.onabort = () => reject(new DOMException('', 'AbortError'))
+    request.onload = () => resolve({ status: request.status, body: request.response as Answer | null })
+    off?.addEventListener('abort', () => request.abort())
+    if (off?.aborted) return reject(new DOMException('', 'AbortError'))
+    request.send(parcel.file)
+  })
+}
