@@ -105,6 +105,13 @@ def files(folder: str, kinds: dict[str, str]) -> dict[str, dict[str, Make]]:
     }
 
 
+def poster(path: str) -> Make:
+    async def make(world: World, who: str) -> Knock:
+        return Knock(path=named(world, path), data=photo("1234"), kind="image/png")
+
+    return make
+
+
 def raw(path: str, data: bytes) -> Make:
     async def make(world: World, who: str) -> Knock:
         return Knock(path=path, data=data, kind="application/json")
@@ -291,6 +298,18 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "/buyer/files",
         {"own": "/buyer/files/@file_a", "other": "/buyer/files/@file_b", "missing": "/buyer/files/@missing"},
     ),
+    "PUT /buyer/files/{file_id}/poster": {
+        "own": poster("/buyer/files/@film_a/poster"),
+        "other": poster("/buyer/files/@film_b/poster"),
+        "missing": poster("/buyer/files/@missing/poster"),
+        "no_film": poster("/buyer/files/@file_a/poster"),
+    },
+    "PUT /shop/{shop_id}/files/{file_id}/poster": {
+        "own": poster("/shop/S1/files/@film_agent/poster"),
+        "other": poster("/shop/S3/files/@film_b/poster"),
+        "missing": poster("/shop/S1/files/@missing/poster"),
+        "their_film": poster("/shop/S1/files/@film_a/poster"),
+    },
     "POST /shop/{shop_id}/files": {
         "own": upload("/shop/S1/files"),
         "other": upload("/shop/S3/files"),

@@ -35,6 +35,7 @@ from octshop_rt.im.guard.model import Flag
 from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
+from tests.media.recordings import mp4
 
 PASSWORD = "correct horse"
 PLACE = point(120.155, 30.274)
@@ -239,6 +240,14 @@ class World:
         while len(self.app.foundation.tasks):
             await asyncio.sleep(0.02)
 
+    async def film(self, name: str, folder: str) -> str:
+        """A film that `name` has uploaded."""
+        asked = f"{folder}?kind=video&name=a.mp4&request_id={self.request_id()}"
+        token = await self.token(name, NATIVE[name])
+        status, body = await self.ask("POST", asked, token=token, data=mp4(), kind="video/mp4")
+        assert status == 201, body
+        return str(json.loads(body)["id"])
+
     async def file(self, buyer: str, shop_id: str | None = None) -> str:
         """A picture that `buyer` has uploaded, and sent to the shop if one is named."""
         token = await self.token(buyer, Audience.BUYER)
@@ -286,6 +295,9 @@ class World:
         for buyer, shop_id in (("buyer_a", "S1"), ("buyer_b", "S3")):
             self.ids[f"file_{buyer[-1]}"] = await self.file(buyer, shop_id)
         self.ids["file_unsent"] = await self.file("buyer_a")
+        for buyer in BUYERS:
+            self.ids[f"film{buyer.removeprefix('buyer')}"] = await self.film(buyer, "/buyer/files")
+        self.ids["film_agent"] = await self.film("agent", "/shop/S1/files")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)
 

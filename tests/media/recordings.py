@@ -109,3 +109,14 @@ def jpeg(width: int = 1200, height: int = 800, *, marked: bytes = b"") -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", exif=exif, quality=70)
     return out.getvalue() + marked
+
+
+def gif(*, frames: int = 6, width: int = 120, height: int = 90, ms: int = 80, secret: bytes = b"") -> bytes:
+    """A sticker that goes from dark to red; `secret` is written into it as a comment."""
+    drawn = [Image.new("RGB", (width, height), (number * 40 % 256, 90, 90)) for number in range(frames)]
+    for number, one in enumerate(drawn):  # no two alike: writers drop a frame that is
+        one.paste((number * 7 % 256, 200, number % 256), (0, 0, 8, 8))
+    out = io.BytesIO()
+    first, *rest = [one.quantize(32) for one in drawn]
+    first.save(out, "GIF", save_all=True, append_images=rest, duration=ms, loop=0, comment=secret)
+    return out.getvalue()

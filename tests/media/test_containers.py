@@ -115,6 +115,7 @@ async def test_a_picture_keeps_its_pixels_and_nothing_else(inspection: Inspectio
     ("data", "refusal"),
     [
         (b"GIF89a" + bytes(100), NotAPicture),
+        (b"RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\x02" + bytes(50), NotAPicture),
         (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", NotAPicture),
         (b"\x89PNG\r\n\x1a\n" + bytes(300), NotAPicture),
         (

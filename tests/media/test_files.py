@@ -10,20 +10,22 @@ import pytest
 
 from octshop_rt.core.clock import DAY, MINUTE, Clock
 from octshop_rt.core.dispatcher import Dispatcher, Subscription
+from octshop_rt.core.errors import Busy
 from octshop_rt.core.fsck import Finding, examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import Outbox
+from octshop_rt.core.uploads import NotAPicture
 from octshop_rt.events import FileDoubt
 from octshop_rt.im.conversation import checks as im_checks
 from octshop_rt.im.media import checks, model, store
 from octshop_rt.im.media.checks import check_objects
-from octshop_rt.im.media.model import NoFile, OverQuota, Owner, Quotas, ShopIsFull, TooManyUploads
+from octshop_rt.im.media.model import FileTooLarge, NoFile, OverQuota, Owner, Quotas, ShopIsFull, TooManyUploads
 from octshop_rt.im.media.objects import CHUNKS, OBJECTS, GridFs
 from octshop_rt.im.media.service import Media
 from octshop_rt.im.wire.fields import MediaKind
 from tests.im.kit import Client, Node, Town, client_id, enter, running
-from tests.media.recordings import jpeg
+from tests.media.recordings import jpeg, mp4
 
 BUYER = Owner(person_id="buyer-1", side="buyer")
 GUEST = Owner(person_id="guest-9", side="buyer", guest=True)
@@ -180,6 +182,59 @@ async def test_a_guests_files_are_those_of_the_member_he_becomes(node: Node):  #
     buyer = await enter(node, "buyer-1")
     assert (await send(buyer, c, "file", unsent))["t"] == 4
     await buyer.close()
+
+
+async def test_a_film_gets_its_poster_once_from_whoever_uploaded_it(node: Node, db: Database, clock: Movable):  # req I6
+    buyer, agent = await enter(node, "buyer-1"), await enter(node, "agent-1", staff=True)
+    c = await buyer.open("S1")
+    film, later = [await keep(node, BUYER, "video", mp4(), "a.mp4") for _ in range(2)]
+    photo, note = await keep(node, BUYER, "image", jpeg(40, 40)), await keep(node, BUYER)
+
+    async def put(who: Owner, file_id: str, data: bytes) -> int:
+        return (await node.media.put_poster(who, file_id, body(data))).thumb
+
+    for who, file_id in ((OTHER, film), (AGENT, film), (BUYER, photo), (BUYER, note), (BUYER, "F404")):
+        with pytest.raises(NoFile):
+            await put(who, file_id, jpeg(640, 360))
+    with pytest.raises(NotAPicture):
+        await put(BUYER, film, b"<svg onload='alert(1)'>")
+    with pytest.raises(FileTooLarge):
+        await put(BUYER, film, bytes(model.POSTER_BYTES + 1))
+    tries = await asyncio.gather(
+        *(put(BUYER, film, jpeg(640, 360, marked=b"secret place")) for _ in range(3)), return_exceptions=True
+    )
+    sizes = {one for one in tries if isinstance(one, int)}
+    assert all(isinstance(one, int | Busy) for one in tries)
+    (size,) = sizes
+    assert await put(BUYER, film, jpeg(900, 900)) == size  # the first one stays
+    await send(buyer, c, "video", film)
+    await send(buyer, c, "video", later)
+    await agent.sees(c, 2)
+    first, second = [agent.log[c][s]["b"] for s in (1, 2)]
+    assert first["poster"] is True
+    assert "poster" not in second
+    assert await put(BUYER, later, jpeg(640, 360))  # one that comes late is there for those who ask
+    drawn = b"".join([one async for one in node.media.thumb_reader(await node.media.seen(AGENT, film))(0, size - 1)])
+    assert b"secret" not in drawn
+    assert drawn[8:12] == b"WEBP"
+    assert (await buyer.ask({"t": 17, "op": "recall", "c": c, "a": {"s": 1}}))["t"] == 27
+    assert await OBJECTS.count(db, {"_id": f"{film}.t"}) == 0
+    with pytest.raises(NoFile):
+        await put(BUYER, film, jpeg(640, 360))
+    assert await wrong(db, clock) == []
+    await asyncio.gather(buyer.close(), agent.close())
+
+
+async def test_a_poster_that_was_left_halfway_is_put_anew(node: Node, db: Database, clock: Movable):  # req I6
+    film = await keep(node, BUYER, "video", mp4(), "a.mp4")
+    assert await store.begin_poster(db, film, clock.now(), clock.now() - MINUTE)
+    await node.media._put_thumb(film, b"what a node wrote before it died")
+    with pytest.raises(Busy):
+        await node.media.put_poster(BUYER, film, body(jpeg(640, 360)))
+    assert await wrong(db, clock) == []
+    clock.ahead += 2 * MINUTE
+    assert (await node.media.put_poster(BUYER, film, body(jpeg(640, 360)))).thumb
+    assert await wrong(db, clock) == []
 
 
 async def test_what_nobody_sent_within_a_day_is_thrown_away(node: Node, db: Database, clock: Movable):  # req I6

@@ -55,7 +55,7 @@ class Pages:
         self._folder = folder.resolve()
         self._headers = {
             "Content-Security-Policy": policy,
-            "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=()",
+            "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(self), payment=()",
         }
 
     def install(self, app: web.Application) -> None:

@@ -9,12 +9,14 @@ from urllib.parse import quote
 from msgspec import Meta, Struct
 
 from octshop_rt.core.auth.model import VISITOR, Buyer, Permission, Right, ShopStaff, at_shop
+from octshop_rt.core.errors import Busy
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.http.streams import Flow, Stream
 from octshop_rt.core.ids import RequestId
 from octshop_rt.core.uploads import NotAPicture, TooManyPixels
 from octshop_rt.im.media.model import (
     MOST_BYTES,
+    POSTER_BYTES,
     BadMedia,
     EmptyFile,
     File,
@@ -33,6 +35,7 @@ from octshop_rt.im.wire.fields import MediaKind
 UPLOAD_REFUSALS: Final = (
     BadMedia, EmptyFile, FileTooLarge, NotAPicture, OverQuota, PlaysTooLong, ShopIsFull, TooManyPixels, TooManyUploads,
 )  # fmt: skip
+POSTER_REFUSALS: Final = (Busy, EmptyFile, FileTooLarge, NoFile, NotAPicture, TooManyPixels)
 # Shown in the page; everything else is only ever saved.
 SHOWN: Final = ("image/", "audio/", "video/")
 POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -57,11 +60,14 @@ class Files:
         """Below /buyer/files and /shop/{shop_id}/files."""
         upload = Limit(name="files.upload", burst=30, per_ms=60_000)
         doors = (
-            ("/buyer/files", VISITOR, self.upload, self.download, self.thumbnail),
-            ("/shop/{shop_id}/files", at_shop(Right.CHAT), self.shop_upload, self.shop_download, self.shop_thumbnail),
-        )
+            ("/buyer/files", VISITOR, self.upload, self.download, self.thumbnail, self.poster),
+            (
+                "/shop/{shop_id}/files", at_shop(Right.CHAT),
+                self.shop_upload, self.shop_download, self.shop_thumbnail, self.shop_poster,
+            ),
+        )  # fmt: skip
         routes: list[Route] = []
-        for path, permission, take, give, small in doors:
+        for path, permission, take, give, small, poster in doors:
             routes += [
                 Route(
                     "POST", path, take, permission=permission, body=Stream, query=UploadQuery, answer=FileView,
@@ -70,6 +76,11 @@ class Files:
                 ),
                 _download(f"{path}/{{file_id}}", permission, give, "A file of a conversation one is in, or one's own"),
                 _download(f"{path}/{{file_id}}/thumbnail", permission, small, "The small picture of a file"),
+                Route(
+                    "PUT", f"{path}/{{file_id}}/poster", poster, permission=permission, body=Stream, answer=FileView,
+                    errors=POSTER_REFUSALS, max_body=POSTER_BYTES, limit=upload,
+                    summary="Put the small picture to one's own film, once",
+                ),
             ]  # fmt: skip
         return routes
 
@@ -90,6 +101,12 @@ class Files:
 
     async def shop_thumbnail(self, call: Call[ShopStaff]) -> Flow:
         return self._small(await self._media.seen(_staff(call), call.path["file_id"]))
+
+    async def poster(self, call: Call[Buyer], body: Stream) -> FileView:
+        return (await self._media.put_poster(_buyer(call), call.path["file_id"], aiter(body))).view()
+
+    async def shop_poster(self, call: Call[ShopStaff], body: Stream) -> FileView:
+        return (await self._media.put_poster(_staff(call), call.path["file_id"], aiter(body))).view()
 
     async def _take(self, owner: Owner, asked: UploadQuery, body: Stream) -> FileView:
         file = await self._media.keep(owner, asked.request_id, asked.kind, asked.name, aiter(body))

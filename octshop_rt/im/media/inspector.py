@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Literal
 import msgspec
 
 from octshop_rt.core.uploads import Limits, NotAPicture, TooManyPixels, UploadTooLarge, re_encoded
-from octshop_rt.im.media import containers, sounds
+from octshop_rt.im.media import animations, containers, sounds
 from octshop_rt.im.media.containers import Broken, Tracks
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
@@ -62,10 +62,13 @@ def look(question: Question) -> tuple[Answer, list[bytes]]:
 
 def _picture(question: Question) -> tuple[Answer, list[bytes]]:
     data = Path(question.path).read_bytes()
+    limits, ms = Limits(bytes=question.most_bytes, pixels=PIXELS), 0
     try:
-        shown, small = re_encoded(
-            data, (SHOWN_SIDE, THUMB_SIDE), limits=Limits(bytes=question.most_bytes, pixels=PIXELS), area=SHOWN_AREA
-        )
+        if len(data) <= limits.bytes and animations.moves(data):
+            moving = animations.redraw(data)
+            shown, small, ms = moving.whole, moving.small, moving.ms
+        else:
+            shown, small = re_encoded(data, (SHOWN_SIDE, THUMB_SIDE), limits=limits, area=SHOWN_AREA)
     except UploadTooLarge:
         return Answer(fault="too_large"), []
     except TooManyPixels:
@@ -73,7 +76,7 @@ def _picture(question: Question) -> tuple[Answer, list[bytes]]:
     except (NotAPicture, MemoryError):
         return Answer(fault="not_a_picture"), []
     parts = [shown.data, small.data]
-    return Answer(mime="image/webp", w=shown.w, h=shown.h, sizes=[len(part) for part in parts]), parts
+    return Answer(mime="image/webp", w=shown.w, h=shown.h, ms=ms, sizes=[len(part) for part in parts]), parts
 
 
 def _tracks(file: BinaryIO) -> Tracks:

@@ -14,6 +14,7 @@ from octshop_rt.im.wire.fields import MediaKind, Side
 
 MIB = 1024 * 1024
 UNSENT_MS = DAY  # an upload nobody has sent by then is thrown away
+POSTER_MS = MINUTE  # whoever began to put a poster has put it by then, or never will
 CLAIM_MS = 10 * MINUTE  # a send that claimed a file ends long before this: only then may the file go
 
 FileState = Literal["ready", "gone"]
@@ -34,6 +35,9 @@ ALLOWED: dict[MediaKind, Allowance] = {
     "file": Allowance(bytes=50 * MIB),
 }
 MOST_BYTES = max(one.bytes for one in ALLOWED.values())
+
+
+POSTER_BYTES = MIB  # a frame of a film as its uploader's browser draws it
 
 
 class Quotas(Struct, frozen=True, kw_only=True):
@@ -77,6 +81,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 class File(Struct, frozen=True, kw_only=True):
     """One kept file. Its object has the file's id as key, the thumbnail that with `.t`.
 
+    `poster_at` is when its uploader last began to put a poster to a film.
     `shop_id` is the shop whose space it takes: known at once for staff, from the first sending for buyers. `thumb` is
     the size of the thumbnail, 0 for none. `claimed_at` is when something last said that it holds the file.
     """
@@ -98,6 +103,7 @@ class File(Struct, frozen=True, kw_only=True):
     thumb: int = 0
     state: FileState = "ready"
     claimed_at: Millis = 0
+    poster_at: Millis = 0
 
     def view(self) -> FileView:
         """As it is told to whoever may see it."""

@@ -26,7 +26,7 @@ DOCUMENTS: Final[dict[str, tuple[str, bytes]]] = {
     "csv": ("text/csv", b""),
 }
 TAKES: Final[dict[MediaKind, str]] = {
-    "image": "JPG, PNG, WebP",
+    "image": "JPG, PNG, WebP, GIF",
     "voice": "M4A, MP3, Ogg Opus, WebM, WAV",
     "video": "MP4, WebM",
     "file": ", ".join(one.upper() for one in DOCUMENTS),
@@ -70,4 +70,8 @@ def owns(file: File, owner: Owner) -> bool:
 
 def body(file: File) -> Body:
     """What an entry that shows the file says: all of it from what is stored."""
-    return Body(file=file.id, name=file.name or None, mime=file.mime, size=file.size, w=file.w, h=file.h, ms=file.ms)
+    poster = True if file.kind == "video" and file.thumb else None
+    return Body(
+        file=file.id, name=file.name or None, mime=file.mime, size=file.size, w=file.w, h=file.h, ms=file.ms,
+        poster=poster,
+    )  # fmt: skip

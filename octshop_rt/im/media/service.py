@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator
 
 from octshop_rt.core.clock import DAY, Clock
-from octshop_rt.core.errors import RequestConflict
+from octshop_rt.core.errors import Busy, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
@@ -18,6 +18,8 @@ from octshop_rt.im.media.inspection import Inspection, Seen
 from octshop_rt.im.media.model import (
     ALLOWED,
     CLAIM_MS,
+    POSTER_BYTES,
+    POSTER_MS,
     UNSENT_MS,
     Facts,
     File,
@@ -105,8 +107,7 @@ class Media:
         whole = _one(seen.data) if seen.data else spool.pieces()
         await self._objects.put(row.id, whole, size=row.size, sha256=row.sha256, mime=row.mime)
         if seen.thumb:
-            digest = hashlib.sha256(seen.thumb).hexdigest()
-            await self._objects.put(_thumb(row.id), _one(seen.thumb), size=row.thumb, sha256=digest, mime="image/webp")
+            await self._put_thumb(row.id, seen.thumb)
         try:
             await store.add(self._db, row)
         except DuplicateKey:  # the same request was faster; its file is the answer, ours goes
@@ -115,6 +116,41 @@ class Media:
             assert known is not None
             return _same(known, owner, kind)
         return row
+
+    async def _put_thumb(self, file_id: str, data: bytes) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+        await self._objects.put(_thumb(file_id), _one(data), size=len(data), sha256=digest, mime="image/webp")
+
+    async def put_poster(self, who: Owner, file_id: str, chunks: AsyncIterable[bytes]) -> File:
+        """Give one's own film the small picture that stands for it. The first one stays: putting it again changes
+        nothing. NoFile unless it is one's own film; NotAPicture, TooManyPixels, FileTooLarge; Busy while another
+        try is under way.
+        """
+        file = await self._own_film(who, file_id)
+        if file.thumb:
+            return file
+        async with Spool() as spool:
+            await spool.fill(chunks, POSTER_BYTES)
+            drawn = await self.inspection.look("image", spool.path, spool.size)
+        now = self._clock.now()
+        if not await store.begin_poster(self._db, file_id, now, now - POSTER_MS):
+            file = await self._own_film(who, file_id)
+            if not file.thumb:
+                raise Busy
+            return file
+        await self._objects.delete(_thumb(file_id))  # what a try left that did not come to its end
+        await self._put_thumb(file_id, drawn.thumb)
+        done = await store.end_poster(self._db, file_id, len(drawn.thumb))
+        if done is None:
+            await self._objects.delete(_thumb(file_id))
+            raise NoFile
+        return done
+
+    async def _own_film(self, who: Owner, file_id: str) -> File:
+        file = await store.file(self._db, file_id)
+        if file is None or file.state != "ready" or file.kind != "video" or not rules.owns(file, who):
+            raise NoFile
+        return file
 
     @contextlib.contextmanager
     def _seat(self, owner: Owner) -> Generator[None]:

@@ -80,6 +80,17 @@ async def claim(db: Database, file_id: str, shop_id: str, now: Millis) -> File |
     return claimed
 
 
+async def begin_poster(db: Database, file_id: str, now: Millis, began_until: Millis) -> bool:
+    """One at a time may put a poster to a film that has none."""
+    wanted = {"_id": file_id, "state": "ready", "thumb": 0, "poster_at": {"$not": {"$gt": began_until}}}
+    return await FILES.update(db, wanted, {"$set": {"poster_at": now}}) == 1
+
+
+async def end_poster(db: Database, file_id: str, size: int) -> File | None:
+    """The poster's bytes are there; None when the film has gone meanwhile."""
+    return await FILES.change(db, {"_id": file_id, "state": "ready"}, {"$set": {"thumb": size}})
+
+
 async def retire(db: Database, file_id: str, claimed_until: Millis) -> bool:
     """From now on nobody may see or send it; False if something claimed it after `claimed_until` (or it is gone)."""
     wanted = {"_id": file_id, "state": {"$in": LIFE.sources("gone")}, "claimed_at": {"$lte": claimed_until}}

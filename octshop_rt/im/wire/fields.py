@@ -52,7 +52,8 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `text`, `note`: text; of the bot also id (the answer's) and opts (its buttons).
     Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
-    and no live view. `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length).
+    and no live view. `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length;
+    of an `image` that moves, too), poster? (a `video` has a small picture).
     `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n, at.
     """
 
@@ -69,6 +70,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     w: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     h: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
+    poster: bool | None = None
     lat: Degrees | None = None
     lng: Degrees | None = None
     ev: Word | None = None

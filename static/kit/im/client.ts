@@ -119,9 +119,10 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     return this.sender.of(c)
   }
 
-  /** Puts a message on its way; it is safe on this device before anything is sent. Returns its id. */
-  send(c: string, k: SayKind, b: Body, re?: number): Promise<string> {
-    return this.sender.put(this.uid, c, k, b, re)
+  /** Puts a message on its way; it is safe on this device before anything is sent. Returns its id. `m`: the id it was
+   *  given when it was begun; putting the same one again is the same message. */
+  send(c: string, k: SayKind, b: Body, re?: number, m?: string): Promise<string> {
+    return this.sender.put(this.uid, c, k, b, re, m)
   }
 
   /** One command to the log itself: recall, edit. Resolves with the server's word, rejects with ImError. */

@@ -33,8 +33,9 @@ export class Sender {
     return this.unsent.filter((unsent) => unsent.c === c)
   }
 
-  async put(uid: string, c: string, k: string, b: Body, re?: number): Promise<string> {
-    const unsent: Unsent = { m: messageId(), uid, c, k, b, ts: Date.now(), state: 'sending', ...(re ? { re } : {}) }
+  async put(uid: string, c: string, k: string, b: Body, re?: number, m = messageId()): Promise<string> {
+    if (this.unsent.some((one) => one.m === m)) return m
+    const unsent: Unsent = { m, uid, c, k, b, ts: Date.now(), state: 'sending', ...(re ? { re } : {}) }
     this.unsent.push(unsent)
     this.owner.changed(c)
     await this.save(unsent)

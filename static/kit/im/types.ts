@@ -28,6 +28,8 @@ export interface Body {
   w?: number
   h?: number
   ms?: number
+  /** A film has a small picture. */
+  poster?: boolean
   lat?: number
   lng?: number
   ev?: string
