@@ -1,4 +1,6 @@
 // The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
+import { chatWords } from '@kit/chat/words'
+import { addWords } from '@kit/i18n'
 import { createRouter, createWebHistory } from 'vue-router'
 import { isGuest } from './stores/im'
 import { session } from './stores/session'
@@ -31,7 +33,7 @@ export const router = createRouter({
     { path: '/orders/:order', name: 'order', component: () => import('./pages/OrderDetail.vue'), meta: { person: true, title: 'order.title' } },
     { path: '/vouchers', name: 'vouchers', component: () => import('./pages/Vouchers.vue'), meta: { person: true, title: 'vouchers.title' } },
     { path: '/vouchers/:voucher', name: 'voucher', component: () => import('./pages/WriteoffCode.vue'), meta: { person: true, title: 'voucher.title' } },
-    { path: '/chat/:shop', name: 'chat', component: () => import('./pages/Chat.vue'), meta: { title: 'chat.title' } },
+    { path: '/chat/:shop', name: 'chat', component: async () => (await Promise.all([import('./pages/Chat.vue'), addWords(chatWords)]))[0], meta: { title: 'chat.title' } },
     { path: '/devices', name: 'devices', component: () => import('./pages/Devices.vue'), meta: { person: true, title: 'devices.title' } },
     { path: '/login', name: 'login', component: () => import('./pages/Login.vue'), meta: { title: 'login.title' } },
     { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/Lost.vue'), meta: { title: 'lost.title' } },

@@ -203,9 +203,11 @@ def test_what_is_left_while_nobody_is_there_is_taken_answered_and_noticed(
 
 def send_picture(page: Page) -> None:
     """A guest's picture: carried with a token, shown to the guest without a cookie."""
-    page.get_by_test_id("picture-file").set_input_files(
+    page.get_by_test_id("more-open").click()
+    page.get_by_test_id("file-album").set_input_files(
         {"name": "桌子.png", "mimeType": "image/png", "buffer": base64.b64decode(png())}
     )
+    page.get_by_test_id("preview-send").click()
     picture = page.locator("[data-bubble][data-kind=image]").last
     expect(picture).to_have_attribute("data-state", re.compile("sent|read"))
     expect(picture.locator("img")).to_be_visible()

@@ -42,7 +42,7 @@ export class Courier {
   private misses = 0
   readonly list: ComputedRef<Parcel[]> = computed(() => this.parcels)
 
-  constructor(private readonly options: CourierOptions) {
+  constructor(readonly options: CourierOptions) {
     window.addEventListener('online', () => this.resume())
   }
 
@@ -89,6 +89,16 @@ export class Courier {
     if (one) URL.revokeObjectURL(one.url)
     void shelf.remove(m)
     this.go()
+  }
+
+  /** Somebody else is here now: what was on its way stays on the device, for whom it belongs to. */
+  forget(): void {
+    window.clearTimeout(this.timer)
+    for (const one of [...this.parcels]) {
+      this.stops.get(one.m)?.abort()
+      this.take(one.m)
+    }
+    this.shown.clear()
   }
 
   /** The file of a message as it lies on this device. */

@@ -25,6 +25,9 @@ import {
   type Unsent,
 } from './types'
 
+/** Characters of what is being written. */
+const MOST_PREVIEW = 120
+
 export interface ImOptions extends LineOptions {
   /** Tabs of one browser share a socket per person on one of these sides; without it each tab has its own. */
   side?: 'buyer' | 'staff'
@@ -193,10 +196,12 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     this.emit('conversation', c)
   }
 
-  typing(c: string): void {
+  /** Somebody writes here; what they are writing helps the shop's side to think ahead, and goes to nobody else. */
+  typing(c: string, words = ''): void {
     if (Date.now() - this.typedAt < 2_500) return
     this.typedAt = Date.now()
     this.line?.link?.send({ t: T.SIG, c, k: 'typing' })
+    if (words) this.line?.link?.send({ t: T.SIG, c, k: 'preview', d: words.slice(-MOST_PREVIEW) })
   }
 
   /** Hears NOTICEs about objects until the returned function is called. null means: you may have missed some. */

@@ -1,8 +1,11 @@
 // A conversation as its buyer reads it: what people and machines said, what the desk did, what was left, in one row.
+import type { Parcel } from '@kit/chat/courier'
 import type { Body, Conversation, Entry, Unsent } from '@kit/im/types'
 
 export interface Line {
   key: string
+  /** Number in this conversation; 0 for what has none yet, and for what was said in an earlier one. */
+  s: number
   /** over: a case has ended; the newest such line carries the rating. */
   who: 'me' | 'them' | 'bot' | 'note' | 'left' | 'over'
   k: string
@@ -14,8 +17,12 @@ export interface Line {
   m: string
   edited: boolean
   recalled: boolean
-  /** What it answers, in short. */
+  /** The number of what it answers, and that in short. */
+  re: number
   quoted: string
+  /** A file that is still on its way. */
+  parcel?: Parcel
+  going?: boolean
   /** The time is told above. */
   stamp: boolean
   /** An automatic answer of which the buyer may say whether it helped. */
@@ -47,6 +54,11 @@ export function brief(entry: Pick<Entry, 'k' | 'b'> & { rc?: number }, t: Say): 
   return `[${t(`service.kind.${entry.k}`)}] ${title}`.trim()
 }
 
+/** What a file that is on its way will say. */
+function bodyOf({ name, w, h, ms, file }: Parcel): Body {
+  return { name, size: file.size, mime: file.type, ...(w && h ? { w, h } : {}), ...(ms ? { ms } : {}) }
+}
+
 function whoOf(entry: Entry): Line['who'] | '' {
   if (entry.k !== 'event') return entry.fr === 'buyer' ? 'me' : entry.fr === 'bot' ? 'bot' : 'them'
   if (entry.b.ev === 'message_left') return 'left'
@@ -54,20 +66,29 @@ function whoOf(entry: Entry): Line['who'] | '' {
   return NOTES.has(entry.b.ev ?? '') ? 'note' : ''
 }
 
-export function linesOf(conversation: Conversation, unsent: readonly Unsent[], t: Say): Line[] {
+function quotedText(conversation: Conversation, re: number, t: Say): string {
+  const entry = conversation.entries.find((one) => one.s === re)
+  return !entry ? t('line.quoted_older') : entry.rc ? t('line.quoted_gone') : brief(entry, t)
+}
+
+export function linesOf(conversation: Conversation, unsent: readonly Unsent[], t: Say, parcels: readonly Parcel[] = []): Line[] {
   const all = [...conversation.before, ...conversation.entries]
+  const here = conversation.before.length
   const shown: Line[] = []
-  for (const entry of all) {
+  for (const [n, entry] of all.entries()) {
     const who = entry.k === 'void' || entry.k === 'note' ? '' : whoOf(entry)
     if (!who) continue
-    const answers = entry.re ? conversation.entries.find((one) => one.s === entry.re) : undefined
     shown.push({
-      key: entry.m || entry.id || String(entry.s), who, k: entry.k, b: entry.b, fr: entry.fr, ts: entry.ts, state: entry.s <= conversation.peerRead ? 'read' : 'sent',
-      reason: '', m: entry.m, edited: !!entry.ed, recalled: !!entry.rc, quoted: answers ? brief(answers, t) : '', stamp: false, votable: false,
+      key: entry.m || entry.id || String(entry.s), s: n < here ? 0 : entry.s, who, k: entry.k, b: entry.b, fr: entry.fr, ts: entry.ts, state: entry.s <= conversation.peerRead ? 'read' : 'sent',
+      reason: '', m: entry.m, edited: !!entry.ed, recalled: !!entry.rc, re: entry.re ?? 0, quoted: entry.re ? quotedText(conversation, entry.re, t) : '', stamp: false, votable: false,
     })
   }
-  for (const one of unsent)
-    shown.push({ key: one.m, who: 'me', k: one.k, b: one.b, fr: 'buyer', ts: one.ts, state: one.state, reason: one.reason ?? '', m: one.m, edited: false, recalled: false, quoted: '', stamp: false, votable: false })
+  const own = { s: 0, who: 'me', fr: 'buyer', edited: false, recalled: false, stamp: false, votable: false } as const
+  const waiting: Line[] = [
+    ...unsent.map((one): Line => ({ ...own, key: one.m, k: one.k, b: one.b, ts: one.ts, state: one.state, reason: one.reason ?? '', m: one.m, re: one.re ?? 0, quoted: one.re ? quotedText(conversation, one.re, t) : '' })),
+    ...parcels.map((one): Line => ({ ...own, key: one.m, k: one.kind, b: bodyOf(one), ts: one.ts, state: one.state === 'failed' ? 'failed' : 'sending', reason: one.reason, m: one.m, re: 0, quoted: '', parcel: one, going: true })),
+  ]
+  shown.push(...waiting.sort((a, b) => a.ts - b.ts))
   shown.forEach((line, n) => {
     line.stamp = line.ts - (shown[n - 1]?.ts ?? 0) > PAUSE_MS
     // Greetings ask nothing, and "I pass you on" has no other answer than the queue.

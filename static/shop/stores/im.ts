@@ -2,6 +2,8 @@
 import { effectScope, watch } from 'vue'
 import { deviceId } from '@kit/auth/device'
 import { Guest } from '@kit/auth/guest'
+import { Courier, shelf } from '@kit/chat/courier'
+import type { FileDoor } from '@kit/chat/door'
 import { language } from '@kit/i18n'
 import { ImClient } from '@kit/im/client'
 import { liveIm } from '@kit/im/live'
@@ -17,7 +19,7 @@ export const isGuest = (): boolean => guest.id !== ''
 async function join(person: string): Promise<void> {
   const was = guest.id
   await guest.recognised(session.api)
-  if (was && !guest.id) await im.inherit(was, person)
+  if (was && !guest.id) await Promise.all([im.inherit(was, person), shelf.adopt(was, person)])
   if (session.me.value?.person.id === person) im.start(person)
 }
 
@@ -25,6 +27,20 @@ let joining: Promise<void> = Promise.resolve()
 
 /** In whose name a chat's page asks. */
 export const speaking = () => (session.me.value ? session.api : guest.api)
+
+export const door: FileDoor = { api: speaking, path: '/buyer/files' }
+const couriers = new Map<string, Courier>()
+
+/** Carries files into the chat with a shop, whichever page is open meanwhile. */
+export function courierOf(shop: string): Courier {
+  const say = async (...said: Parameters<Courier['options']['say']>): Promise<unknown> => {
+    const [k, b, m] = said
+    return im.send(await im.open(shop), k, b, undefined, m)
+  }
+  const known = couriers.get(shop) ?? new Courier({ door, shop, uid: () => im.uid, say })
+  couriers.set(shop, known)
+  return known
+}
 
 /** Before a chat: whoever has not signed in chats as a guest. */
 export async function comeIn(): Promise<void> {
@@ -39,6 +55,7 @@ export const chat = scope.run(() => {
   watch(
     () => session.me.value?.person.id,
     (person) => {
+      for (const courier of couriers.values()) courier.forget()
       im.stop()
       if (person) joining = join(person).catch(() => undefined)
       else if (guest.id) im.start(guest.id)
