@@ -190,11 +190,13 @@ def _chromium() -> str:
     pytest.fail("no Chromium for the page tests: apt-get install chromium fonts-wqy-microhei")
 
 
-def _open_browser(playwright: Playwright, camera: Path | None = None) -> Browser:
+def _open_browser(playwright: Playwright, camera: Path | None = None, *, microphone: bool = False) -> Browser:
     args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     args += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
     if camera is not None:
         args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+    if microphone:
+        args += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     return playwright.chromium.launch(executable_path=_chromium(), headless=True, args=args)
 
 
@@ -215,11 +217,13 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def launch(playwright: Playwright) -> Iterator[Launch]:
-    """Opens further browsers; `camera` is a Y4M file that plays as the camera. Closed at the end of the test."""
+    """Opens further browsers, closed at the end of the test. `camera` is a Y4M file that plays as the camera, `microphone`
+    one that beeps and is allowed.
+    """
     browsers: list[Browser] = []
 
-    def open_browser(camera: Path | None = None) -> Browser:
-        browsers.append(_open_browser(playwright, camera))
+    def open_browser(camera: Path | None = None, *, microphone: bool = False) -> Browser:
+        browsers.append(_open_browser(playwright, camera, microphone=microphone))
         return browsers[-1]
 
     yield open_browser

@@ -4,6 +4,7 @@ import type { Body } from '@kit/im/types'
 import { ApiError, newRequestId } from '@kit/api/http'
 import { carry } from '@kit/chat/carry'
 import { kindOf, type FileKind } from '@kit/chat/files'
+import { ready } from '@kit/chat/ready'
 import { say } from '@kit/i18n'
 import { shopFiles } from './doors'
 
@@ -40,7 +41,9 @@ export function useUploads(c: () => string, shopId: () => string): {
     one.done = 0
     one.reason = ''
     try {
-      one.body = await carry(shopFiles(shop), { requestId: one.id, kind: one.kind, file: one.file, name: one.file.name }, (done) => (one.done = done))
+      const fit = await ready(one.file)
+      one.kind = fit.kind
+      one.body = await carry(shopFiles(shop), { ...fit, requestId: one.id }, (done) => (one.done = done))
       one.state = 'ready'
     } catch (fault) {
       one.state = 'failed'

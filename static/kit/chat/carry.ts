@@ -2,7 +2,7 @@
 import type { Body } from '@kit/im/types'
 import { ApiError } from '@kit/api/http'
 import { language, say } from '@kit/i18n'
-import type { FileDoor } from './door'
+import { pathOf, type FileDoor } from './door'
 import type { FileKind } from './files'
 
 interface Stored {
@@ -15,12 +15,17 @@ interface Stored {
 }
 type Answer = Stored & { code?: string; detail?: string; retry?: boolean }
 
+/** Nothing moved for so long: the way is cut, though nobody said so. The server may look at a file for twenty seconds. */
+const SILENT_MS = 45_000
+
 export interface Parcel {
   /** Kept over retries: the same upload again gives the same file. */
   requestId: string
   kind: FileKind
   file: Blob
   name: string
+  /** A frame of a film, put beside it. */
+  poster?: Blob
 }
 
 /** What the entry will say of it. ApiError `client.offline` when the way was cut, AbortError when it was called off. */
@@ -34,9 +39,10 @@ export async function carry(door: FileDoor, parcel: Parcel, going: (done: number
     throw new ApiError(body?.code ?? `http.${status}`, body?.detail ?? say('kit.error.server'), status, body?.retry ?? status >= 500)
   }
   const { id, mime, size, w, h, ms } = body
+  const poster = parcel.poster ? await api.put(`${pathOf(door, id)}/poster`, parcel.poster).then(() => true, () => false) : false
   return {
     file: id, name: parcel.name.slice(0, 200), mime: mime ?? parcel.file.type, size: size ?? parcel.file.size,
-    ...(w && h ? { w, h } : {}), ...(ms ? { ms } : {}),
+    ...(w && h ? { w, h } : {}), ...(ms ? { ms } : {}), ...(poster ? { poster } : {}),
   }
 }
 
@@ -50,12 +56,23 @@ function post(door: FileDoor, parcel: Parcel, going: (done: number) => void, off
     for (const [name, value] of Object.entries(api.headers(true))) request.setRequestHeader(name, value)
     request.setRequestHeader('Accept-Language', language())
     request.responseType = 'json'
-    request.upload.onprogress = (event) => going(event.lengthComputable ? event.loaded / event.total : 0)
-    request.onerror = () => reject(new ApiError('client.offline', say('kit.error.offline'), 0, true))
+    const offline = (): void => reject(new ApiError('client.offline', say('kit.error.offline'), 0, true))
+    let timer = 0
+    const alive = (): void => {
+      window.clearTimeout(timer)
+      timer = window.setTimeout(() => (offline(), request.abort()), SILENT_MS)
+    }
+    request.upload.onprogress = (event) => {
+      alive()
+      going(event.lengthComputable ? event.loaded / event.total : 0)
+    }
+    request.onloadend = () => window.clearTimeout(timer)
+    request.onerror = offline
     request.onabort = () => reject(new DOMException('', 'AbortError'))
     request.onload = () => resolve({ status: request.status, body: request.response as Answer | null })
     off?.addEventListener('abort', () => request.abort())
     if (off?.aborted) return reject(new DOMException('', 'AbortError'))
+    alive()
     request.send(parcel.file)
   })
 }

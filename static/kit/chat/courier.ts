@@ -6,7 +6,7 @@ import { say as words } from '@kit/i18n'
 import { messageId } from '@kit/im/codec'
 import type { Body, SayKind } from '@kit/im/types'
 import { carry } from './carry'
-import { pathOf, type FileDoor } from './door'
+import type { FileDoor } from './door'
 import type { Ready } from './ready'
 import { Shelf, type Chosen } from './shelf'
 
@@ -29,6 +29,7 @@ export interface CourierOptions {
 }
 
 export const shelf = new Shelf()
+const CUT = 'cut'
 const WAITS_MS = [2_000, 5_000, 15_000, 30_000]
 
 export class Courier {
@@ -44,6 +45,8 @@ export class Courier {
 
   constructor(readonly options: CourierOptions) {
     window.addEventListener('online', () => this.resume())
+    // A request that was on its way when the network went is not told: it would wait for minutes.
+    window.addEventListener('offline', () => this.stops.forEach((stop) => stop.abort(CUT)))
   }
 
   /** What an earlier page of this person has left. */
@@ -153,15 +156,14 @@ export class Courier {
     parcel.state = 'going'
     try {
       const body = await carry(this.options.door, parcel, (done) => (parcel.done = done), stop.signal)
-      if (parcel.poster && body.file && (await this.poster(body.file, parcel.poster))) body.poster = true
-      if (stop.signal.aborted) return
+      if (stop.signal.aborted && stop.signal.reason !== CUT) return
       await this.options.say(parcel.kind, { ...(parcel.w && parcel.h ? { w: parcel.w, h: parcel.h } : {}), ...body }, parcel.m)
       this.misses = 0
       this.shown.set(parcel.m, parcel.url)
       this.take(parcel.m)
       await shelf.remove(parcel.m)
     } catch (fault) {
-      if (!stop.signal.aborted) this.failed(parcel, fault)
+      if (!stop.signal.aborted || stop.signal.reason === CUT) this.failed(parcel, fault)
     } finally {
       this.stops.delete(parcel.m)
     }
@@ -178,11 +180,5 @@ export class Courier {
     const wait = WAITS_MS[Math.min(this.misses, WAITS_MS.length - 1)] ?? 30_000
     this.misses += 1
     this.timer = window.setTimeout(() => navigator.onLine && this.resume(), wait)
-  }
-
-  /** A film goes without, if need be. */
-  private async poster(id: string, drawn: Blob): Promise<boolean> {
-    const { door } = this.options
-    return door.api().put(`${pathOf(door, id)}/poster`, drawn).then(() => true, () => false)
   }
 }

@@ -68,7 +68,9 @@ function whoOf(entry: Entry): Line['who'] | '' {
 
 function quotedText(conversation: Conversation, re: number, t: Say): string {
   const entry = conversation.entries.find((one) => one.s === re)
-  return !entry ? t('line.quoted_older') : entry.rc ? t('line.quoted_gone') : brief(entry, t)
+  if (!entry) return t('line.quoted_older')
+  if (entry.rc) return t('line.quoted_gone')
+  return entry.fr === 'buyer' ? t('line.quoted_mine', { text: brief(entry, t) }) : brief(entry, t)
 }
 
 export function linesOf(conversation: Conversation, unsent: readonly Unsent[], t: Say, parcels: readonly Parcel[] = []): Line[] {
@@ -84,9 +86,11 @@ export function linesOf(conversation: Conversation, unsent: readonly Unsent[], t
     })
   }
   const own = { s: 0, who: 'me', fr: 'buyer', edited: false, recalled: false, stamp: false, votable: false } as const
+  // A file that has just been handed over is in both for a moment.
+  const said = new Set([...unsent.map((one) => one.m), ...(parcels.length ? all.map((entry) => entry.m) : [])])
   const waiting: Line[] = [
     ...unsent.map((one): Line => ({ ...own, key: one.m, k: one.k, b: one.b, ts: one.ts, state: one.state, reason: one.reason ?? '', m: one.m, re: one.re ?? 0, quoted: one.re ? quotedText(conversation, one.re, t) : '' })),
-    ...parcels.map((one): Line => ({ ...own, key: one.m, k: one.kind, b: bodyOf(one), ts: one.ts, state: one.state === 'failed' ? 'failed' : 'sending', reason: one.reason, m: one.m, re: 0, quoted: '', parcel: one, going: true })),
+    ...parcels.filter((one) => !said.has(one.m)).map((one): Line => ({ ...own, key: one.m, k: one.kind, b: bodyOf(one), ts: one.ts, state: one.state === 'failed' ? 'failed' : 'sending', reason: one.reason, m: one.m, re: 0, quoted: '', parcel: one, going: true })),
   ]
   shown.push(...waiting.sort((a, b) => a.ts - b.ts))
   shown.forEach((line, n) => {
