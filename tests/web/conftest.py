@@ -217,8 +217,9 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def launch(playwright: Playwright) -> Iterator[Launch]:
-    """Opens further browsers, closed at the end of the test. `camera` is a Y4M file that plays as the camera, `microphone`
-    one that beeps and is allowed.
+    """Opens further browsers; `camera` is a Y4M file that plays as the camera, `microphone` one that beeps and is allowed.
+
+    Closed at the end of the test.
     """
     browsers: list[Browser] = []
 
