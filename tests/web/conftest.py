@@ -217,7 +217,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def launch(playwright: Playwright) -> Iterator[Launch]:
-    """Opens further browsers; `camera` is a Y4M file that plays as the camera, `microphone` one that beeps and is allowed.
+    """Opens further browsers; `camera`: a Y4M file that plays as the camera, `microphone`: one that beeps.
 
     Closed at the end of the test.
     """

@@ -90,7 +90,7 @@ def _drawn(picture: Image.Image) -> Moving:
     small = first.copy()
     small.thumbnail((THUMB_SIDE, THUMB_SIDE))
     return Moving(
-        Encoded(out.getvalue(), *size), Encoded(_still(small), *small.size), sum(times) if len(times) > 1 else 0
+        Encoded(out.getvalue(), *first.size), Encoded(_still(small), *small.size), sum(times) if len(times) > 1 else 0
     )
 
 
@@ -119,8 +119,9 @@ def _frames(picture: Image.Image, every: int, size: tuple[int, int]) -> Iterator
         if number % every:
             continue
         plain = frame.convert("RGBA")
-        clean = Image.new("RGBA", size)
-        clean.paste(plain.resize(size))
+        plain.thumbnail(size)
+        clean = Image.new("RGBA", plain.size)
+        clean.paste(plain)
         yield clean
 
 
