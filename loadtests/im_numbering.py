@@ -93,7 +93,7 @@ async def run(uri: str, chosen: argparse.Namespace) -> list[Figure]:
         redis = EmbeddedRedis(Path(place))
         url = await redis.start()
         try:
-            async with stage(uri, PREFIX, 1_000) as (db, sessions):
+            async with stage(uri, PREFIX, range(1_000)) as (db, sessions):
                 for count in (1, 2):
                     on = f"{count} node{'s' if count > 1 else ''}"
                     async with nodes(uri, url, count) as (ports, counted):
