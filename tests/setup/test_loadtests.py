@@ -56,8 +56,12 @@ def test_the_picture_is_well_formed_and_says_what_is_missing() -> None:
 
 
 def test_the_xmpp_client_counts_what_was_handled_and_finds_its_messages_in_pieces() -> None:
-    side = XmppSide("a00000")
-    side._write = lambda _words: None
+    side, sent = XmppSide("a00000"), list[str]()
+
+    def _write(words: str) -> None:
+        sent.append(words)
+
+    side._write = _write
     side.say("a00000b00000", "0123456789abcdef")
     side._counting = True
     arrived = (
@@ -68,6 +72,7 @@ def test_the_xmpp_client_counts_what_was_handled_and_finds_its_messages_in_piece
         side.data_received(arrived[at : at + 7])
     assert set(side.got) == {"fedcba9876543210"}
     assert set(side.acked) == {"0123456789abcdef"}
+    assert "0123456789abcdef" in sent[0]
 
 
 async def test_the_bench_of_chat_runs_against_the_node_as_it_is_now(mongo_uri: str) -> None:
