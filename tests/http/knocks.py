@@ -305,7 +305,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "no_film": poster("/buyer/files/@file_a/poster"),
     },
     "PUT /shop/{shop_id}/files/{file_id}/poster": {
-        "own": poster("/shop/S1/files/@film_agent/poster"),
+        "own": poster("/shop/S1/files/@film_owner/poster"),
         "other": poster("/shop/S3/files/@film_b/poster"),
         "missing": poster("/shop/S1/files/@missing/poster"),
         "their_film": poster("/shop/S1/files/@film_a/poster"),

@@ -297,7 +297,7 @@ class World:
         self.ids["file_unsent"] = await self.file("buyer_a")
         for buyer in BUYERS:
             self.ids[f"film{buyer.removeprefix('buyer')}"] = await self.film(buyer, "/buyer/files")
-        self.ids["film_agent"] = await self.film("agent", "/shop/S1/files")
+        self.ids["film_owner"] = await self.film("owner", "/shop/S1/files")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)
 

@@ -190,7 +190,7 @@ def test_on_a_phone_and_in_english(launch: Launch, product: Product, site: str, 
     page = context.new_page()
     page.goto(f"{site}/en")
     page.get_by_role("button", name="Chat with us").click()
-    expect(frame(page).get_by_role("button", name="Send")).to_be_visible()
+    expect(frame(page).get_by_test_id("more-open")).to_be_visible()
     expect(frame(page).get_by_role("log", name="Messages")).to_be_visible()
     box = page.locator("iframe").bounding_box()
     assert box is not None
