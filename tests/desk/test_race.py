@@ -126,22 +126,14 @@ async def test_a_thousandfold_rush_on_two_engines_is_fair_and_nobody_is_served_t
 
 
 def _fair(cases: list[Case]) -> None:
-    """FIFO within a priority: whoever was assigned, nobody who waited longer at that priority came clearly later. The
-    two engines assign in passes side by side, so places that were free at one moment are filled in one moment.
+    """FIFO within a priority, higher priorities first. The two engines assign in passes side by side, so whoever waits
+    may be overtaken by what one pass fills at most, and by no more: counted, because a busy machine stretches time.
     """
-    pass_ms = 1_500
-    for priority in {case.priority for case in cases}:
-        latest_since = 0
-        latest_at = 0
-        for assigned, one, since in first_assignments(cases):
-            if one != priority:
-                continue
-            assert since >= latest_since or assigned - latest_at <= pass_ms, (assigned, latest_at, since)
-            if since > latest_since:
-                latest_since, latest_at = since, assigned
-    high = [assigned for assigned, priority, _ in first_assignments(cases) if priority]
-    low = [assigned for assigned, priority, _ in first_assignments(cases) if not priority]
-    assert max(high) <= min(low) + pass_ms
+    most = 200  # assignments of one pass
+    order = first_assignments(cases)
+    for place, (_, priority, since) in enumerate(order):
+        overtaken_by = sum((-high, later) > (-priority, since) for _, high, later in order[:place])
+        assert overtaken_by <= most, (place, priority, overtaken_by)
 
 
 async def _ended(db: Database) -> int:

@@ -21,6 +21,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from octshop_rt.commerce.bill.model import TillHeld
 from octshop_rt.commerce.payment import store
 from octshop_rt.commerce.payment.model import (
     AlreadyPaid,
@@ -84,13 +85,21 @@ class Hand:
             await self.house.open(subject=subject, amount_fen=amount_fen)
 
     async def charge(self) -> None:
-        await self.house.charge(self.chance.randint(1, 1_000), self.house.code())
+        await self.at_the_till(self.chance.randint(1, 1_000), self.house.code())
 
     async def charge_big(self) -> None:
-        await self.house.charge(200_000, self.house.code())
+        await self.at_the_till(200_000, self.house.code())
 
     async def charge_qr(self) -> None:
-        await self.house.charge(700)
+        await self.at_the_till(700)
+
+    async def at_the_till(self, amount_fen: int, auth_code: str | None = None) -> None:
+        """Refused while the last charge may still be paid, and only then."""
+        try:
+            await self.house.charge(amount_fen, auth_code)
+        except TillHeld:
+            payments = await store.PAYMENTS.many(self.house.db, {})
+            assert any(one.till_id is not None and one.state is PaymentState.PAYING for one in payments)
 
     async def pay(self) -> None:
         if (trade := self.trade()) is not None:
