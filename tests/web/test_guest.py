@@ -18,6 +18,7 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: 
     page.locator("button[type=submit]").click()
     settled(page, "没登录时问的")
     place = bar(buyer, "queued").get_attribute("data-ahead")
+    page.locator("textarea").fill("写了一半")
     login = """async body => (await fetch('/api/v1/buyer/login', { method: 'POST', body: JSON.stringify(body),
       headers: { 'Content-Type': 'application/json' } })).status"""
     device = {"id": "playwright-device", "name": "Playwright"}
@@ -25,6 +26,7 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: 
     page.evaluate("localStorage.setItem('octshop.signed_in.buyer', '1')")
     page.reload()
     settled(page, "没登录时问的")
+    expect(page.locator("textarea")).to_have_value("写了一半")
     expect(bar(buyer, "queued")).to_have_attribute("data-ahead", place or "")  # the place is kept
     page.locator("textarea").fill("登录后接着问")
     page.locator("button[type=submit]").click()
@@ -32,3 +34,24 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: 
     settled(page, "没登录时问的")
     expect(page.locator("[data-bubble]").filter(has_text="没登录时问的")).to_have_count(1)
     assert page.evaluate("localStorage.getItem('octshop.guest')") is None
+
+    # What the member has not sent is shown to nobody who comes after them at this device.
+    page.locator("textarea").fill("只有我看得到")
+    page.reload()
+    expect(page.locator("textarea")).to_have_value("只有我看得到")
+    buyer.go("/shop/me")
+    page.get_by_role("button", name="退出登录").click()
+    page.get_by_role("dialog").get_by_role("button", name="退出登录").click()
+    expect(page.get_by_text("未登录")).to_be_visible()
+    buyer.go(CHAT)
+    bar(buyer, "new")
+    expect(page.locator("textarea")).to_have_value("")
+    expect(page.get_by_role("link", name="进店")).to_be_visible()
+
+    # The platform's own service is found among the chats, and is no shop to go into.
+    buyer.go("/shop/messages")
+    page.get_by_test_id("official").click()
+    expect(page.get_by_role("heading", name="平台客服")).to_be_visible()
+    expect(page.get_by_role("link", name="进店")).to_have_count(0)
+    buyer.go("/shop/messages")
+    buyer.shot("messages-official-phone")

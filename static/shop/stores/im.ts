@@ -7,10 +7,17 @@ import type { FileDoor } from '@kit/chat/door'
 import { language } from '@kit/i18n'
 import { ImClient } from '@kit/im/client'
 import { liveIm } from '@kit/im/live'
+import { Typed } from '@kit/service/typed'
 import { session } from './session'
 
 const guest = new Guest()
 export const im = new ImClient({ ticket: () => (session.me.value ? session.ticket() : guest.ticket()), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
+
+/** The platform's own service is a shop to chat with, and sells nothing. */
+export const OFFICIAL = 'platform'
+
+/** Drafts, each under its person. */
+export const typed = new Typed('octshop.typed')
 
 /** Whether somebody who has not signed in has chatted in this browser. */
 export const isGuest = (): boolean => guest.id !== ''
@@ -62,6 +69,7 @@ export const chat = scope.run(() => {
     },
     { immediate: true, flush: 'sync' },
   )
+  watch([session.known, () => session.me.value?.person.id], ([known, person]) => known && typed.is(person), { immediate: true, flush: 'sync' })
   const live = liveIm(im)
   // A socket that was put out for good may mean that the session has ended elsewhere: ask.
   watch(
