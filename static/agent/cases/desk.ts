@@ -38,12 +38,16 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   const fault = ref('')
   const watched = new Map<string, () => void>()
   const timers = new Map<string, number>()
+  /** Loads are numbered: an answer that comes after the answer to a later question is old, and is dropped. */
+  const shown = new Map<string, number>()
+  let asked = 0
   const shops = computed(() => place.posts.value.map((post) => post.shop_id))
   const myId = computed(() => session.me.value?.person.id ?? '')
   let gone = false
 
   async function load(shop: string): Promise<void> {
     timers.delete(shop)
+    const turn = ++asked
     try {
       // Who comes to work is there at once; who manages says so first (status), or they would get buyers by looking in.
       if (!views.has(shop) && !place.may('shop.manage', shop)) await api.post(`/shop/${shop}/desk/me/beat`)
@@ -51,7 +55,8 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
         api.get<DeskView>(`/shop/${shop}/desk`),
         api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'human' }),
       ])
-      if (gone) return
+      if (gone || (shown.get(shop) ?? 0) > turn) return
+      shown.set(shop, turn)
       views.set(shop, view)
       theirs.set(shop, served.items)
       for (const agent of view.agents) place.names.set(agent.person_id, agent.name)
