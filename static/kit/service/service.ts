@@ -63,9 +63,12 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     if (!notice || 'message' in notice.d) void leftThere()
     if (id !== now.value?.id || (notice && ('message' in notice.d || 'visit' in notice.d))) return
     const place = notice?.d as Partial<BuyerCase> | undefined
-    if (place?.pos && now.value.state === 'queued')
-      now.value = { ...now.value, pos: place.pos, ahead: place.ahead ?? null, eta_s: place.eta_s ?? null }
-    ask(id)
+    const one = now.value
+    if (!place?.pos || one.state !== 'queued') return ask(id)
+    const eta_s = place.eta_s ?? null
+    now.value = { ...one, pos: place.pos, ahead: place.ahead ?? null, eta_s }
+    // In a rush everybody hears their place each second: nobody need ask, unless the first agent has come or the last has gone.
+    if ((eta_s === null) !== (one.eta_s === null)) ask(id)
   }
 
   function ask(id: string): void {
