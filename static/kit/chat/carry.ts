@@ -18,7 +18,7 @@ type Answer = Stored & { code?: string; detail?: string; retry?: boolean }
 /** Nothing moved for so long: the way is cut, though nobody said so. The server may look at a file for twenty seconds. */
 const SILENT_MS = 45_000
 
-export interface Parcel {
+export interface Upload {
   /** Kept over retries: the same upload again gives the same file. */
   requestId: string
   kind: FileKind
@@ -29,30 +29,30 @@ export interface Parcel {
 }
 
 /** What the entry will say of it. ApiError `client.offline` when the way was cut, AbortError when it was called off. */
-export async function carry(door: FileDoor, parcel: Parcel, going: (done: number) => void, off?: AbortSignal): Promise<Body> {
+export async function carry(door: FileDoor, upload: Upload, going: (done: number) => void, off?: AbortSignal): Promise<Body> {
   const api = door.api()
   let answer: { status: number; body: Answer | null }
-  answer = await post(door, parcel, going, off)
-  if (answer.body?.code === 'auth.csrf' && (await api.onStaleToken())) answer = await post(door, parcel, going, off)
+  answer = await post(door, upload, going, off)
+  if (answer.body?.code === 'auth.csrf' && (await api.onStaleToken())) answer = await post(door, upload, going, off)
   const { status, body } = answer
   if (status >= 300 || !body) {
     throw new ApiError(body?.code ?? `http.${status}`, body?.detail ?? say('kit.error.server'), status, body?.retry ?? status >= 500)
   }
   const { id, mime, size, w, h, ms } = body
-  const poster = parcel.poster ? await api.put(`${pathOf(door, id)}/poster`, parcel.poster).then(() => true, () => false) : false
+  const poster = upload.poster ? await api.put(`${pathOf(door, id)}/poster`, upload.poster).then(() => true, () => false) : false
   return {
-    file: id, name: parcel.name.slice(0, 200), mime: mime ?? parcel.file.type, size: size ?? parcel.file.size,
+    file: id, name: upload.name.slice(0, 200), mime: mime ?? upload.file.type, size: size ?? upload.file.size,
     ...(w && h ? { w, h } : {}), ...(ms ? { ms } : {}), ...(poster ? { poster } : {}),
   }
 }
 
-function post(door: FileDoor, parcel: Parcel, going: (done: number) => void, off?: AbortSignal): Promise<{ status: number; body: Answer | null }> {
+function post(door: FileDoor, upload: Upload, going: (done: number) => void, off?: AbortSignal): Promise<{ status: number; body: Answer | null }> {
   const api = door.api()
-  const asked = new URLSearchParams({ request_id: parcel.requestId, kind: parcel.kind, name: parcel.name.slice(0, 200) })
+  const asked = new URLSearchParams({ request_id: upload.requestId, kind: upload.kind, name: upload.name.slice(0, 200) })
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', api.address(`${door.path}?${asked}`))
-    request.setRequestHeader('Content-Type', parcel.file.type || 'application/octet-stream')
+    request.setRequestHeader('Content-Type', upload.file.type || 'application/octet-stream')
     for (const [name, value] of Object.entries(api.headers(true))) request.setRequestHeader(name, value)
     request.setRequestHeader('Accept-Language', language())
     request.responseType = 'json'
@@ -73,6 +73,6 @@ function post(door: FileDoor, parcel: Parcel, going: (done: number) => void, off
     off?.addEventListener('abort', () => request.abort())
     if (off?.aborted) return reject(new DOMException('', 'AbortError'))
     alive()
-    request.send(parcel.file)
+    request.send(upload.file)
   })
 }
