@@ -24,7 +24,7 @@ from octshop_rt.im.answer.knowledge import FaqText, KeywordText, Knowledge, Sett
 from octshop_rt.im.answer.model import Faq, NotAnOption, Stretch, Welcome
 from octshop_rt.im.conversation import store as log_store
 from octshop_rt.im.conversation.model import Entry
-from octshop_rt.im.guard.model import SpamRules
+from octshop_rt.im.guard.model import Blocked, GuestsBlocked, SpamRules, Whereabouts
 from octshop_rt.sandbox.assistant import SimulatedAssistant
 from tests.guard.kit import BUYER, MANAGER, OPEN, SHOP, Node, living
 
@@ -173,6 +173,24 @@ async def test_an_unsure_answer_offers_questions_and_a_person(world: World) -> N
         await world.bot.choose(OTHER, offer.b.id, tea.id)
     await world.bot.choose(BUYER, offer.b.id, "person")
     assert world.desk.asked == [(f"Case{world.node.c}", False)]
+
+
+async def test_a_blocked_buyer_calls_nobody_by_a_button_either(world: World) -> None:  # req I10
+    await world.faq("拿铁多少钱", "18 元")
+    await world.faq("红茶多少钱", "12 元")
+    entry = await world.ask("多少钱", "q1")
+    offer = (await world.answer(f"bot-{entry.s}")).b.id
+    assert offer is not None
+    assert MANAGER is not None
+    guest = msgspec.structs.replace(BUYER, guest=True, device_id="tablet", ip="203.0.113.7")
+    world.node.seen[OTHER.person_id] = [Whereabouts("tablet", "203.0.113.7")]
+    await world.node.said.open(OTHER, SHOP, None)
+    for blocked, who, refusal in ((OTHER, guest, GuestsBlocked), (BUYER, BUYER, Blocked)):
+        await world.node.desk.block(MANAGER, blocked.person_id, "刷屏", hours=None)
+        await world.node.guard._load(SHOP)
+        with pytest.raises(refusal):
+            await world.bot.choose(who, offer, "person")
+    assert world.desk.asked == []
 
 
 @pytest.mark.parametrize("text", ["人工", "我要找人工客服", "I want to talk to a human"])

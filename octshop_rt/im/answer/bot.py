@@ -23,6 +23,7 @@ from octshop_rt.im.answer.learning import Learning
 from octshop_rt.im.answer.model import PERSON, Faq, Given, NotAnOption, Stretch
 from octshop_rt.im.conversation.model import Conversation, Entry, IdemConflict
 from octshop_rt.im.conversation.service import Conversations
+from octshop_rt.im.guard import rules as guard_rules
 from octshop_rt.im.guard.model import Saying
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Body, Option
@@ -299,11 +300,14 @@ class Bot:
     # --- the buyer's part ---------------------------------------------------------------------------------------------
 
     async def choose(self, who: Buyer, answer_id: str, option: str) -> None:
-        """Tap a button: a person is asked, or the question's answer is said. NotFound, NotAnOption."""
+        """Tap a button: a person is asked, or the question's answer is said. NotFound, NotAnOption; Blocked and
+        GuestsBlocked where the shop does not listen to who asks for a person.
+        """
         row = await store.given(self._db, answer_id, who.ids)
         if row is None:
             raise NotFound
         if option == PERSON:
+            await self._guard.hears(row.shop_id, (row.buyer_id, *who.ids), guard_rules.guest(who))
             await self._cases.ask_person(row.case_id, unanswered=False)
             return
         shop = await self._knowledge.shop(row.shop_id)

@@ -11,6 +11,7 @@ from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.im.answer.bot import Bot
 from octshop_rt.im.answer.model import NotAnOption
+from octshop_rt.im.guard.model import Blocked, GuestsBlocked
 
 CHOICES = Limit(name="answer-choice", burst=60, per_ms=MINUTE)
 
@@ -39,7 +40,8 @@ class BuyerAnswers:
         one = "/buyer/answers/{answer_id}"
         return [
             Route(
-                "POST", f"{one}/choice", self.choose, permission=VISITOR, body=Choice, errors=(NotFound, NotAnOption),
+                "POST", f"{one}/choice", self.choose, permission=VISITOR, body=Choice,
+                errors=(NotFound, NotAnOption, Blocked, GuestsBlocked),
                 summary="Tap a button of an automatic answer; what follows comes in the conversation", limit=CHOICES,
             ),
             Route(

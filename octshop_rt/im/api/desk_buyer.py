@@ -15,7 +15,8 @@ from octshop_rt.im.conversation.model import NoSuchShop
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Card, Case, CaseEnded, CaseState, DeskChanged, NoSuchCase, NoSuchContext
 from octshop_rt.im.desk.service import Desk
-from octshop_rt.im.guard.model import Blocked, GuestsBlocked, Whereabouts
+from octshop_rt.im.guard import rules as guard_rules
+from octshop_rt.im.guard.model import Blocked, GuestsBlocked
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Context
 
@@ -165,8 +166,7 @@ class DeskOfBuyers:
 
     async def _heard(self, who: Buyer, case: Case) -> None:
         """Blocked, GuestsBlocked."""
-        guest = Whereabouts(who.device_id, who.ip) if who.guest else None
-        await self._guard.hears(case.shop_id, (case.buyer_id, *who.ids), guest)
+        await self._guard.hears(case.shop_id, (case.buyer_id, *who.ids), guard_rules.guest(who))
 
     async def left(self, call: Call[Buyer]) -> OwnMessages:
         rows = await self._desk.messages.of_buyer(call.who, call.query.shop_id)

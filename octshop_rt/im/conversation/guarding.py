@@ -7,7 +7,8 @@ from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.model import Conversation, Entry, Party
-from octshop_rt.im.guard.model import Saying, Whereabouts
+from octshop_rt.im.guard import rules as guard_rules
+from octshop_rt.im.guard.model import Saying
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Body, Side
 from octshop_rt.im.wire.incoming import Send
@@ -24,7 +25,7 @@ def saying(conversation: Conversation, f: str, side: Side, body: Body, who: Part
         f=f,
         texts=rules.readable(body),
         was=buyer.was if buyer else (),
-        guest=Whereabouts(buyer.device_id, buyer.ip) if buyer and buyer.guest else None,
+        guest=guard_rules.guest(buyer) if buyer else None,
     )
 
 

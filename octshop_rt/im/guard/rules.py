@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.clock import Millis
 from octshop_rt.im.guard.model import Action, Block, Hit, Judged, Kind, RuleBook, Whereabouts, Word
 from octshop_rt.im.guard.shapes import CONTACT, HAN_DIGITS, LANDLINE, LINK, MOBILE, host_of
@@ -272,6 +273,11 @@ def same_saying(text: str) -> str:
 
 
 # --- where a blocked buyer came from ----------------------------------------------------------------------------------
+
+
+def guest(who: Buyer) -> Whereabouts | None:
+    """Whence a guest comes; members are judged by their ids alone."""
+    return Whereabouts(who.device_id, who.ip) if who.guest else None
 
 
 def marks(key: bytes, shop_id: str, where: Whereabouts) -> tuple[str, ...]:
