@@ -88,7 +88,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
     insight = raise_insight(on, commerce, im)
-    visitors = raise_visitors(on, commerce, desk)
+    visitors = raise_visitors(on, commerce, desk, guard)
     return Care(
         desk=desk,
         handover=handover,

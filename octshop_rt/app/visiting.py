@@ -16,10 +16,11 @@ from octshop_rt.core.clock import Millis
 from octshop_rt.core.http.origin import Origins
 from octshop_rt.im.api.widget_page import WidgetPage
 from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.visitor.service import Visitors
 
 
-def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk) -> Visitors:
+def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk, guard: Guard) -> Visitors:
     """Build them."""
     return Visitors(
         on.db,
@@ -27,6 +28,7 @@ def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk) -> Visitors:
         on.secrets.key("visitor.entry.1"),
         Vouching(commerce.gate.guests).enter,
         Moves(on.bus, desk).told,
+        guard,
     )
 
 

@@ -59,7 +59,8 @@ class Node:
     def __init__(self, db: Database, clock: TestClock, ids: Ids, bus: LocalBus, name: str) -> None:
         self.db, self.clock = db, clock
         self.guard = Guard(db, clock, ids, bus, KEY)
-        self.said = Conversations(db, clock, ids, bus, Router(bus, Hub(), name), Town(), guard=self.guard)
+        self.hub = Hub()
+        self.said = Conversations(db, clock, ids, bus, Router(bus, self.hub, name), Town(), guard=self.guard)
 
         async def spoken(shop_id: str, buyer_id: str) -> bool:
             return await log_store.between(db, buyer_id, shop_id) is not None

@@ -13,6 +13,7 @@ from octshop_rt.core.clock import TestClock
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation import rules as log_rules
 from octshop_rt.im.conversation.guarding import saying
 from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
@@ -33,6 +34,8 @@ from octshop_rt.im.guard.model import (
     TooManyWords,
     Whereabouts,
 )
+from octshop_rt.im.visitor.service import Visitors
+from octshop_rt.im.wire.codec import Encoding
 from octshop_rt.im.wire.fields import Body
 from tests.guard.kit import ADMIN, AGENT, BUYER, MANAGER, OPEN, SHOP, Node, living
 
@@ -257,6 +260,65 @@ async def test_a_new_guest_on_a_blocked_buyers_device_or_in_its_network_is_asked
     await node.refused(GuestsBlocked, "设备还在黑名单", again)
     clock.advance(DEVICE_MS)
     assert (await node.say("一个月过去了", "client-id-0000004", again)).entry.s == 1
+
+
+class Ear:
+    """A link of the shop's side that keeps the passing frames."""
+
+    id, encoding = "ear", Encoding.JSON
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def entry(self, c: str, s: int, framed: bytes) -> None:
+        """Not looked at."""
+
+    def hint(self, framed: bytes) -> None:
+        self.heard.append(framed.decode(errors="ignore"))
+
+
+async def test_what_might_not_be_said_is_not_shown_while_it_is_written(node: Node, manager: ShopStaff) -> None:
+    ear = Ear()
+    node.hub.enter(ear, log_rules.rooms(await node.said.conversation(node.c))[1:])
+    await node.desk.add_words(SHOP, manager, ["cheat"], "refuse", "both")
+    await node.desk.add_words(SHOP, manager, ["stupid"], "mask", "both")
+
+    async def write(text: str) -> str:
+        ear.heard.clear()
+        await node.said.signal(BUYER, node.c, "preview", "link", text)
+        return "".join(ear.heard)
+
+    assert "a stupi" in await write("a stupi")
+    assert "a ******" in await write("a stupid")
+    assert await write("a cheat") == ""
+    await node.desk.block(manager, BUYER.person_id, "", hours=None)
+    await seen(node)
+    assert await write("hello") == ""
+    await node.said.signal(BUYER, node.c, "typing", "link")
+    assert ear.heard == []
+
+
+async def test_where_a_blocked_buyer_looks_is_not_kept(node: Node, manager: ShopStaff, clock: TestClock) -> None:
+    moved: list[str] = []
+
+    async def vouched(*_: object, **__: object) -> None:
+        """Nobody comes from other sites."""
+
+    async def tell(c: str) -> None:
+        moved.append(c)
+
+    visitors = Visitors(node.db, clock, b"r" * 32, vouched, tell, node.guard)
+
+    async def look(path: str) -> None:
+        await visitors.look(BUYER, SHOP, path=path, title="", referrer="", device="", cart=None)
+
+    await look("/one")
+    await node.desk.block(manager, BUYER.person_id, "", hours=None)
+    await seen(node)
+    await look("/two")
+    visit = await visitors.visit(SHOP, node.c)
+    assert visit is not None
+    assert ([page.path for page in visit.pages], moved) == (["/one"], [node.c])
 
 
 def test_a_network_is_what_one_household_has() -> None:

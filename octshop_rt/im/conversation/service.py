@@ -231,9 +231,14 @@ class Conversations:
 
     async def signal(self, who: Party, c: str, kind: str, origin: str, text: str | None = None) -> None:
         """Typing: to everyone else in the conversation, now or never. What a buyer is writing (`preview`) is for the
-        shop's side alone; what staff is writing is for nobody.
+        shop's side alone, as far as it might be said; what staff is writing is for nobody.
         """
         conversation, mine = await self.standing(who, c)
+        if mine == "buyer":
+            try:
+                text = await self.worded(conversation, who, mine, text or "")
+            except DomainError:  # nobody listens, or not to this
+                return
         buyer, shop = rules.rooms(conversation)
         if kind == "typing":
             self._router.hint(Hint(SignalOut(c=c, u=who.person_id, fr=mine, k=kind), (buyer, shop), origin))

@@ -11,6 +11,9 @@ from octshop_rt.core.clock import HOUR, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.conversation.acquaintance import Acquaintance
+from octshop_rt.im.guard import rules as guard_rules
+from octshop_rt.im.guard.model import Blocked, GuestsBlocked
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.visitor import rules, store
 from octshop_rt.im.visitor.model import BadEntry, Cart, NotTalking, NoVisit, PageView, Visit, Widget
 
@@ -34,12 +37,15 @@ class Vouched(Protocol):
 class Visitors:
     """Visitors of one node. `moved(conversation)` is told when one has gone on to another page."""
 
-    def __init__(self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved, guard: Guard
+    ) -> None:
         self._db = db
         self._clock = clock
         self._root = root
         self._vouched = vouched
         self._moved = moved
+        self._guard = guard
         self._met = Acquaintance(db)
         self._swept_at = clock.now()
 
@@ -48,10 +54,16 @@ class Visitors:
     async def look(
         self, who: Buyer, shop_id: str, *, path: str, title: str, referrer: str, device: str, cart: Cart | None
     ) -> None:
-        """The visitor looks at this now. NotTalking: no shop sees the way of somebody who does not talk to it."""
+        """The visitor looks at this now. NotTalking: no shop sees the way of somebody who does not talk to it. Of whom
+        the shop does not listen to, it sees nothing more either.
+        """
         talk = await self._met.talk(who.ids, shop_id)
         if talk is None:
             raise NotTalking
+        try:
+            await self._guard.hears(shop_id, who.ids, guard_rules.guest(who))
+        except (Blocked, GuestsBlocked):
+            return
         now = self._clock.now()
         looked = Visit(
             id=talk,
