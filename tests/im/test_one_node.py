@@ -161,7 +161,7 @@ async def test_read_marks_grow_and_are_told(node: Node):
     cursor = await buyer.other(21)
     assert cursor == {"t": 21, "c": c, "u": "agent-1", "fr": "staff", "r": 2}
     await agent.raw({"t": 9, "c": c, "s": 1})  # never back
-    await agent.raw({"t": 7, "d": {c: 2}})
+    await agent.raw({"t": 7, "d": {c: 99}})  # nor this one
     assert (await buyer.other(21))["d"] == 2
     colleague = await enter(node, "agent-2", staff=True)
     await colleague.raw({"t": 7, "d": {c: 2}})  # told already: a thousand agents are not a thousand marks

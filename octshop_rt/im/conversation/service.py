@@ -73,6 +73,7 @@ class Conversations:
         self._known: dict[str, Conversation] = {}
         self._joined: set[tuple[str, str]] = set()
         self._reached: dict[tuple[str, Side], int] = {}  # received by somebody of that side, as this node has told
+        bus.on_gap(self._reached.clear)  # what was told may not have come
         self._said: list[Said] = []
         self._contents = Contents(db, media, cards)
         self.appender = Appender(db, clock, ids, self._committed)
@@ -220,6 +221,8 @@ class Conversations:
         """
         for c, s in list(heads.items())[:_MOST_TOLD]:
             conversation, mine = await self.standing(who, c)
+            if s > self._reached.get((c, mine), 0) and self._router.delivered.lacks(c, s, s):
+                s = min(s, await store.tail(self._db, c))  # not from here: perhaps beyond the log
             if s <= self._reached.get((c, mine), 0):
                 continue
             if len(self._reached) >= _MOST_KNOWN:
