@@ -84,10 +84,11 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         conversations=im.conversations,
         around=AroundDesk(commerce),
         connected=im.presence.staff,
+        guard=guard,
     )
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
-    insight = raise_insight(on, commerce, im)
+    insight = raise_insight(on, commerce, im, guard)
     visitors = raise_visitors(on, commerce, desk, guard)
     return Care(
         desk=desk,

@@ -16,6 +16,7 @@ from octshop_rt.im.api.labels import CustomerApi
 from octshop_rt.im.api.quality import QualityApi
 from octshop_rt.im.api.ratings import RatingApi
 from octshop_rt.im.api.search import SearchApi
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight.customers import Bought, BoughtLine, CustomerBook, Who
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.indexing import Indexer
@@ -53,7 +54,7 @@ class Insight:
         await self.indexer.stop()
 
 
-def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
+def raise_insight(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -> Insight:
     """Build it on chat and commerce."""
     directory = ChatDirectory(commerce.shops, commerce.gate.members)
     naming = Naming(on.db, directory.buyer_names)
@@ -70,7 +71,7 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer) -> Insight:
         reports=reports,
         routes=[
             *SearchApi(Search(on.db), naming).routes(),
-            *RatingApi(Ratings(on.db, on.clock, on.bus), Summaries(on.db, on.clock), naming).routes(),
+            *RatingApi(Ratings(on.db, on.clock, on.bus, guard), Summaries(on.db, on.clock), naming).routes(),
             *CustomerApi(labels, CustomerBook(on.db, on.clock, labels, CustomersOfShops(commerce))).routes(),
             *QualityApi(Quality(on.db, on.clock, on.ids), naming).routes(),
             *InsightApi(reports, disputes, Lookup(on.db, im.conversations), naming).routes(),

@@ -15,6 +15,9 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.desk import store as desk_store
 from octshop_rt.im.desk.model import Case, NoSuchCase
+from octshop_rt.im.guard import store as guard_store
+from octshop_rt.im.guard.model import Level, RuleBook, Sensitive, Word
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight import checks, store
 from octshop_rt.im.insight.customers import Bought, CustomerBook, Who
 from octshop_rt.im.insight.indexing import Indexer
@@ -30,6 +33,7 @@ from octshop_rt.im.insight.ratings import Ratings, Summaries
 from octshop_rt.im.insight.reminders import Reminders
 from tests.insight.days import Script, at, staff
 
+RULES: tuple[tuple[str, Level], ...] = (("外挂", "refuse"), ("笨蛋", "mask"))
 MEI = Buyer(session_id="N1", person_id="U-1", device_id="d")
 
 
@@ -72,6 +76,25 @@ async def test_a_case_is_rated_once_and_the_rating_changes_for_a_day(db: Databas
             staff(), agent_id=None, stars=None, below=None, since=since
         )
         assert len(found) == many
+
+
+async def test_words_of_a_rating_pass_the_guard(db: Database, clock: TestClock, ids: Ids) -> None:  # req I10
+    case = await ended(db, clock)
+    words = tuple(
+        Word(id=f"Z{text}", text=text, level=level, sides="buyer", by="U1", at=0)
+        for text, level in RULES
+    )
+    await guard_store.add_book(db, RuleBook(id=case.shop_id, rev=1, words=words))
+    ratings = Ratings(db, clock, LocalBus(), Guard(db, clock, ids, LocalBus(), b"k" * 32))
+
+    async def say(text: str) -> str:
+        given = await ratings.rate(MEI, case.id, request_id="r" * 16, stars=1, solved=None, tags=(), text=text)
+        return given.text
+
+    with pytest.raises(Sensitive):
+        await say("卖外 挂的")
+    assert await store.rating(db, case.id) is None
+    assert await say("一群笨蛋") == "一群**" == await say("一群笨蛋")
 
 
 async def test_only_the_buyer_rates_and_only_what_is_over(db: Database, clock: TestClock) -> None:  # req I8

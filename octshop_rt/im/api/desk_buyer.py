@@ -16,7 +16,7 @@ from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Card, Case, CaseEnded, CaseState, DeskChanged, NoSuchCase, NoSuchContext
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.guard import rules as guard_rules
-from octshop_rt.im.guard.model import Blocked, GuestsBlocked
+from octshop_rt.im.guard.model import REFUSALS, Blocked, GuestsBlocked
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Context
 
@@ -133,7 +133,7 @@ class DeskOfBuyers:
             Route("POST", f"{case}/end", self.end, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
             Route("POST", f"{case}/messages", self.leave, permission=VISITOR, body=LeftMessage, answer=MessageLeft,
-                  errors=(NoSuchCase, RequestConflict, Blocked, GuestsBlocked),
+                  errors=(NoSuchCase, RequestConflict, *REFUSALS),
                   limit=Limit(name="left", burst=5, per_ms=60_000),
                   summary="Leave a message for when somebody is there"),
             Route("GET", "/buyer/messages", self.left, permission=VISITOR, query=MessagesQuery, answer=OwnMessages,
@@ -160,7 +160,6 @@ class DeskOfBuyers:
 
     async def leave(self, call: Call[Buyer], body: LeftMessage) -> MessageLeft:
         case = await self._desk.of_buyer(call.who, call.path["case_id"])
-        await self._heard(call.who, case)
         row = await self._desk.messages.leave(call.who, case, body.text, body.contact, body.request_id)
         return MessageLeft(id=row.id, state=row.state)
 

@@ -12,6 +12,7 @@ from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.im.desk.model import CaseState, NoSuchCase
+from octshop_rt.im.guard.model import REFUSALS
 from octshop_rt.im.insight.model import CaseNotEnded, Rating, Stars, Summary, TooLateToRate, Topic
 from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.ratings import Ratings, Summaries
@@ -111,7 +112,7 @@ class RatingApi:
                 permission=VISITOR,
                 body=RatingWish,
                 answer=RatingOf,
-                errors=(NoSuchCase, CaseNotEnded, TooLateToRate, RequestConflict),
+                errors=(NoSuchCase, CaseNotEnded, TooLateToRate, RequestConflict, *REFUSALS),
                 limit=Limit(name="ratings", burst=20, per_ms=MINUTE),
                 summary="Rate an ended case; within a day the rating may be changed",
             ),

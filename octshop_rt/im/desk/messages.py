@@ -20,6 +20,7 @@ from octshop_rt.im.desk.model import (
     NoSuchMessage,
 )
 from octshop_rt.im.desk.telling import Telling
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Body
 
 PAGE = 50
@@ -29,15 +30,22 @@ OF_BUYER = 20
 class Messages:
     """A left message has a life of its own: it is work to do, whoever opens the desk next."""
 
-    def __init__(self, db: Database, clock: Clock, ids: Ids, bus: Bus, telling: Telling) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, ids: Ids, bus: Bus, telling: Telling, guard: Guard | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._bus = bus
         self._telling = telling
+        self._guard = guard
 
     async def leave(self, who: Buyer, case: Case, text: str, contact: str, request_id: str) -> LeaveMessage:
-        """Leave one; the same request again finds it. It also stands in the log, where buyer and shop will look."""
+        """Leave one; the same request again finds it. It also stands in the log, where buyer and shop will look.
+        Its words pass the guard, whose refusals fly out.
+        """
+        if self._guard is not None:
+            text = await self._guard.worded(case.shop_id, case.c, case.buyer_id, who, text)
         row = LeaveMessage(
             id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id, text=text,
             contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),

@@ -41,6 +41,7 @@ from octshop_rt.im.desk.model import (
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.telling import Telling
 from octshop_rt.im.desk.upkeep import Upkeep
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.wire.fields import Body, Context
 
 PAGE = 100
@@ -62,6 +63,7 @@ class Desk:
         conversations: Conversations,
         around: Around,
         connected: Connected,
+        guard: Guard | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -74,7 +76,7 @@ class Desk:
         self.cases.on_wake(self.assigner.wake)
         self.intake = Intake(db, clock, ids, tasks, around, self.office, self.cases, self.telling)
         self.attendance = Attendance(db, clock, ids, self.office, self.cases, self.telling, connected)
-        self.messages = Messages(db, clock, ids, bus, self.telling)
+        self.messages = Messages(db, clock, ids, bus, self.telling, guard)
         self.upkeep = Upkeep(db, clock, ids, self.office, self.cases, self.telling, self.intake)
         conversations.on_said(self.intake.hear)
 

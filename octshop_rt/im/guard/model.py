@@ -203,6 +203,9 @@ class GuestsBlocked(DomainError):
     en = "This shop takes no guests' messages from this device or network for now; sign in and send again"
 
 
+REFUSALS = (Blocked, GuestsBlocked, Sensitive, LinkRefused, PhoneRefused, ContactRefused)  # what `judge` may say
+
+
 class Flooding(RateLimited):
     """More messages in one conversation than a person writes."""
 

@@ -8,6 +8,7 @@ import contextlib
 import structlog
 from msgspec import Struct
 
+from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import Bus, Unsubscribe
 from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError
@@ -103,6 +104,14 @@ class Guard:
         if refused is not None:
             raise _REFUSALS[refused.kind](hit=rules.hinted(refused.text))
         return judged
+
+    async def worded(self, shop_id: str, c: str, buyer_id: str, who: Buyer, text: str) -> str:
+        """What a buyer writes to the shop elsewhere than in the log, as it may be stored. Refused as by `judge`."""
+        said = Saying(
+            shop_id=shop_id, c=c, buyer_id=buyer_id, side="buyer", f=who.person_id, texts=(text,), was=who.was,
+            guest=rules.guest(who),
+        )  # fmt: skip
+        return (await self.judge(said)).texts[0]
 
     async def not_too_much(self, said: Saying) -> None:
         """Count it. Flooding and Repeating, with the time after which it may be said. Buyers only."""

@@ -11,6 +11,7 @@ from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.im.desk.model import Case, NoSuchCase
 from octshop_rt.im.desk.reading import CaseBook
+from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight import store
 from octshop_rt.im.insight.model import (
     RATE_WITHIN_MS,
@@ -28,8 +29,9 @@ PAGE = 50
 class Ratings:
     """One rating a case; the buyer may change it for a day."""
 
-    def __init__(self, db: Database, clock: Clock, bus: Bus) -> None:
+    def __init__(self, db: Database, clock: Clock, bus: Bus, guard: Guard | None = None) -> None:
         self._db = db
+        self._guard = guard
         self._clock = clock
         self._bus = bus
         self._cases = CaseBook(db)
@@ -38,16 +40,21 @@ class Ratings:
         self, buyer: Buyer, case_id: str, *, request_id: str, stars: int, solved: bool | None, tags: tuple[str, ...],
         text: str,
     ) -> Rating:  # fmt: skip
-        """Give or change it. NoSuchCase, CaseNotEnded, TooLateToRate, RequestConflict."""
+        """Give or change it. NoSuchCase, CaseNotEnded, TooLateToRate, RequestConflict. Its words pass the guard, whose
+        refusals fly out; stars are anybody's.
+        """
         case = await self.case_of(buyer, case_id)
         if case.ended_at is None:
             raise CaseNotEnded
+        text = text.strip()
+        if self._guard is not None and text:
+            text = await self._guard.worded(case.shop_id, case.c, case.buyer_id, buyer, text)
         now = self._clock.now()
         last = case.history[-1] if case.history else None
         row = Rating(
             id=case.id, shop_id=case.shop_id, c=case.c, buyer_id=case.buyer_id, agent_id=case.person_id,
             group_id=case.group_id or (last.group_id if last else None), stars=stars, solved=solved, tags=tags,
-            text=text.strip(), request_id=request_id, at=now, changed_at=now, until=now + RATING_MS,
+            text=text, request_id=request_id, at=now, changed_at=now, until=now + RATING_MS,
         )  # fmt: skip
         given = await store.rating(self._db, case.id)
         if given is None:
