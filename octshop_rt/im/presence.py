@@ -7,23 +7,24 @@ class Presence:
     """Links of this node by person and device. Other nodes learn of an arrival over the bus (see routing)."""
 
     def __init__(self) -> None:
-        self._of: dict[str, dict[str, str]] = {}  # {person: {link: device}}
+        self._of: dict[str, dict[str, tuple[str, int]]] = {}  # {person: {link: (device, when it was opened)}}
 
-    def arrive(self, person_id: str, device: str, link_id: str) -> list[str] | None:
+    def arrive(self, person_id: str, device: str, link_id: str, opened_at: int) -> list[str] | None:
         """Note a link and return those it replaces: older ones of the same device. None: it is itself the older one,
-        whose HELLO was slower than that of the link its client opened next.
+        whose HELLO was slower than that of the link its client opened next. `opened_at` is monotonic: the links of one
+        node are told apart even if the clock, which made their ids, was set back between them.
         """
-        links = self._of.get(person_id, {})
-        if any(its == device and other > link_id for other, its in links.items()):
+        links = self._of.setdefault(person_id, {})
+        same = {other: at for other, (its, at) in links.items() if its == device}
+        if any(at > opened_at for at in same.values()):
             return None
-        replaced = self.elsewhere(person_id, device, link_id)
-        self._of.setdefault(person_id, {})[link_id] = device
-        return replaced
+        links[link_id] = (device, opened_at)
+        return list(same)
 
     def elsewhere(self, person_id: str, device: str, link_id: str) -> list[str]:
-        """Links here that a link, here or on another node, replaces. Link ids sort by birth: older ones give way."""
+        """Links here that a link on another node replaces. Link ids sort by birth: older ones give way."""
         links = self._of.get(person_id, {})
-        return [other for other, its in links.items() if its == device and other < link_id]
+        return [other for other, (its, _) in links.items() if its == device and other < link_id]
 
     def depart(self, person_id: str, link_id: str) -> None:
         """The link is gone."""

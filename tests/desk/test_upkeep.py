@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import MINUTE, SECOND, TestClock, business_day
 from octshop_rt.core.errors import UnknownOutcome
 from octshop_rt.core.fsck import examine
@@ -12,8 +13,12 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.checks import CHECKS
+from octshop_rt.im.desk.messages import Messages
 from octshop_rt.im.desk.model import DESK, Case, Step
 from octshop_rt.im.desk.settings import DeskPatch, Holiday
+from octshop_rt.im.guard import store as guard_store
+from octshop_rt.im.guard.model import RuleBook, Sensitive, Word
+from octshop_rt.im.guard.service import Guard
 from tests.desk.kit import SHOP, Node, at, buyer, node, staff
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import websockets
 
+from octshop_rt.core.clock import HOUR, TestClock
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.session import Policy
 from octshop_rt.im.wire.codec import Encoding, encode
@@ -149,6 +150,17 @@ async def test_a_hello_that_comes_late_does_not_put_out_the_connection_opened_af
     assert await second.ended() == 4006
     assert node.im.connections == 1
     await asyncio.gather(first.close(), second.close(), third.close())
+
+
+async def test_a_device_comes_back_after_the_clock_was_set_back(db: Database, town: Town, clock: TestClock):
+    """Ids of links are wall time; the half-open connection of before is the older one all the same."""
+    async with running(db, town, clock=clock) as node:
+        before = await enter(node, "buyer-1", dev="phone")
+        clock._now -= HOUR
+        after = await enter(node, "buyer-1", dev="phone")
+        assert await before.ended() == 4006
+        assert (await after.say(await after.open("S1"), "here again"))["s"] == 1
+        await asyncio.gather(before.close(), after.close())
 
 
 async def test_whoever_stays_is_closed_in_the_end(db: Database, town: Town):

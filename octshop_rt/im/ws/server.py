@@ -270,7 +270,7 @@ class ImServer:
         socket.role = "staff" if staff else "buyer"
         socket.device = hello.dev
         key = f"{socket.role}:{who.person_id}"
-        replaced = self.presence.arrive(key, hello.dev, socket.id)
+        replaced = self.presence.arrive(key, hello.dev, socket.id, socket.session.opened_at)
         if replaced is None:
             socket.kick(Replaced())
             raise Closing(Close.REPLACED)
