@@ -28,7 +28,7 @@ from octshop_rt.im.conversation.model import Conversation, Entry, NoConversation
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk.model import Case, CaseEnded
 from octshop_rt.im.desk.service import Desk
-from octshop_rt.im.guard.model import Whereabouts
+from octshop_rt.im.guard.model import DEVICE_MS, Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk
 from octshop_rt.im.ws.server import ImServer
@@ -62,7 +62,7 @@ class Answering:
 def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk, guard: Guard) -> Answering:
     """Build it on the desk, and let both hear of each other."""
     assistant = _assistant(on)
-    around = AroundAnswers(commerce, desk, im.conversations)
+    around = AroundAnswers(on.clock, commerce, desk, im.conversations)
     knowledge = Knowledge(on.db, on.clock, on.ids, on.bus, assistant_there=assistant is not None)
     bot = Bot(
         on.db,
@@ -159,7 +159,8 @@ class CasesOfDesk:
 class AroundAnswers:
     """Shops, people and what a conversation is about, as answers ask for them."""
 
-    def __init__(self, commerce: Commerce, desk: Desk, conversations: Conversations) -> None:
+    def __init__(self, clock: Clock, commerce: Commerce, desk: Desk, conversations: Conversations) -> None:
+        self._clock = clock
         self._commerce = commerce
         self._desk = desk
         self._conversations = conversations
@@ -170,10 +171,10 @@ class AroundAnswers:
         return {person_id: card.nickname for person_id, card in cards.items()}
 
     async def seen(self, buyer_id: str) -> list[Whereabouts]:
-        """Where a buyer, or the member a guest has become, is signed in; newest first."""
+        """Where a buyer, or the member a guest has become, was of late, signed out since or not; newest first."""
         gate = self._commerce.gate
         person_id = (await gate.members.behind([buyer_id])).get(buyer_id, buyer_id)
-        sessions = await gate.sessions.of_person(person_id, Audience.BUYER)
+        sessions = await gate.sessions.seen_since(person_id, self._clock.now() - DEVICE_MS, Audience.BUYER)
         return [Whereabouts(one.device_id, one.ip) for one in sessions]
 
     async def names(self, shop_id: str, buyer_id: str) -> Mapping[str, str]:

@@ -183,6 +183,9 @@ async def test_all_sessions_of_a_person_but_one(nodes: tuple[Sessions, Sessions]
     for one in others:
         assert await there.resolve(Audience.BUYER, one.token) is None
     assert [one.id for one in await here.of_person("U1")] == [kept.session.id]
+    lately = await here.seen_since("U1", kept.session.created_at, Audience.BUYER)
+    assert {one.id for one in lately} == {one.session.id for one in (kept, *others)}
+    assert await here.seen_since("U1", kept.session.created_at + 1, Audience.BUYER) == []
 
 
 async def test_changed_rights_are_seen_at_once(nodes: tuple[Sessions, Sessions], town: Town, bus: LocalBus) -> None:

@@ -245,14 +245,16 @@ async def test_a_new_guest_on_a_blocked_buyers_device_or_in_its_network_is_asked
     himself = await come("U23", "other", "198.51.100.2", guest=False, was=(BUYER.person_id,))
     await node.refused(Blocked, "登录也认得", himself)
 
+    node.seen[BUYER.person_id] = [Whereabouts("laptop", "203.0.113.7")]
     row = await node.desk.block(manager, BUYER.person_id, "刷屏", hours=None, network=True)
+    assert len(row.devices) == 2, "blocked again, what was marked before stays so"
     assert row.networks_until == clock.now() + NETWORK_MS
     assert len(row.networks) == 1, "the machine's own address is everybody's"
     await seen(node)
     await come("U21", "phone", "203.0.113.7")
     await node.refused(GuestsBlocked, "现在不行了", beside)
     with pytest.raises(GuestsBlocked):
-        await node.guard.hears(SHOP, ("U24",), Whereabouts("laptop", "203.0.113.7"))
+        await node.guard.hears(SHOP, ("U24",), Whereabouts("third", "203.0.113.7"))
     await node.guard.hears("S2", ("U24",), Whereabouts("tablet", "203.0.113.7"))
     clock.advance(NETWORK_MS)
     assert (await node.say("一天过去了", "client-id-0000003", beside)).entry.s == 2

@@ -191,6 +191,10 @@ class Sessions:
         """Living sessions, newest first."""
         return await store.of_person(self._db, person_id, self._clock.now(), audience)
 
+    async def seen_since(self, person_id: str, since: Millis, audience: Audience) -> list[Session]:
+        """Those in use at or after `since`, ended or not, newest first."""
+        return await store.seen_since(self._db, person_id, since, audience)
+
     async def had_device(self, person_id: str, device_id: str) -> bool:
         """Whether this person has signed in on this device before."""
         return await store.had_device(self._db, person_id, device_id)

@@ -84,6 +84,12 @@ async def of_person(db: Database, person_id: str, now: Millis, audience: Audienc
     return await SESSIONS.many(db, query, sort=[("created_at", -1)], limit=200)
 
 
+async def seen_since(db: Database, person_id: str, since: Millis, audience: Audience) -> list[Session]:
+    """Sessions in use at or after `since`, ended or not, newest first."""
+    query = {"person_id": person_id, "audience": audience, "seen_at": {"$gte": since}}
+    return await SESSIONS.many(db, query, sort=[("created_at", -1)], limit=200)
+
+
 async def had_device(db: Database, person_id: str, device_id: str) -> bool:
     """Whether this person has ever signed in on this device."""
     return await SESSIONS.one(db, {"person_id": person_id, "device_id": device_id}) is not None

@@ -45,11 +45,11 @@ Seen = Callable[[str], Awaitable[Sequence[Whereabouts]]]
 
 PAGE = 50
 _MOST_COUNTED = 100
-_MOST_MARKS = 10  # of one buyer: the devices and networks seen last
+_MOST_MARKS = 20  # of one buyer: the devices and networks seen last
 
 
 class GuardDesk:
-    """`have_spoken(shop, buyer)`, `names` and `seen` (where a buyer is signed in): told by conversations, members and
+    """`have_spoken(shop, buyer)`, `names` and `seen` (where a buyer was of late): told by conversations, members and
     sessions.
     """
 
@@ -133,7 +133,7 @@ class GuardDesk:
             raise NoSuchBuyerHere
         now = self._clock.now()
         until = None if hours is None else now + hours * HOUR
-        devices, networks = await self._marks(who.shop_id, buyer_id)
+        devices, networks = await self._marks(who.shop_id, buyer_id, now)
         row = Block(
             id=self._ids.new("Z"),
             shop_id=who.shop_id,
@@ -199,12 +199,16 @@ class GuardDesk:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _marks(self, shop_id: str, buyer_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Fingerprints of the devices and of the networks the buyer was last seen at."""
-        found = [rules.marks(self._key, shop_id, one) for one in (await self._seen(buyer_id))[:_MOST_MARKS]]
-        devices = dict.fromkeys(marks[0] for marks in found)
-        networks = dict.fromkeys(mark for marks in found for mark in marks[1:])
-        return tuple(devices), tuple(networks)
+    async def _marks(self, shop_id: str, buyer_id: str, now: Millis) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Fingerprints of the devices and of the networks the buyer was last seen at, and those a block has already."""
+        found = [rules.marks(self._key, shop_id, one) for one in await self._seen(buyer_id)]
+        devices = [marks[0] for marks in found]
+        networks = [mark for marks in found for mark in marks[1:]]
+        before = await store.block_of(self._db, shop_id, buyer_id)
+        if before is not None:
+            devices += before.devices if before.devices_until > now else ()
+            networks += before.networks if before.networks_until > now else ()
+        return tuple(dict.fromkeys(devices))[:_MOST_MARKS], tuple(dict.fromkeys(networks))[:_MOST_MARKS]
 
     async def _book(self, tx: Transaction, scope: str) -> RuleBook:
         """The scope's row, made if there is none."""

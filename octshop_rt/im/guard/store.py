@@ -74,6 +74,10 @@ async def blocks_page(
     return await BLOCKS.many(db, query | lasting, sort=[("_id", -1)], limit=limit)
 
 
+async def block_of(db: Database, shop_id: str, buyer_id: str) -> Block | None:
+    return await BLOCKS.one(db, {"shop_id": shop_id, "buyer_id": buyer_id})
+
+
 async def count_blocks(at: Transaction, shop_id: str, limit: int) -> int:
     return await BLOCKS.count(at, {"shop_id": shop_id}, limit=limit)
 
