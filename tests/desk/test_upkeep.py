@@ -287,7 +287,7 @@ async def test_outside_hours_a_case_waits_marked_and_the_buyer_leaves_a_message(
         guard = Guard(db, clock, one.ids, LocalBus(), b"k" * 32)
         watched = Messages(db, clock, one.ids, LocalBus(), one.desk.telling, guard)
         with pytest.raises(Sensitive):
-            await watched.leave(who, case, "有外 挂卖", "", one.request_id())
+            await watched.leave(who, case, "有外挂卖", "", one.request_id())
         assert [row.id for row in await watched.of_buyer(who, SHOP)] == [left.id]
 
 

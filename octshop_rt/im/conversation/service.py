@@ -219,8 +219,9 @@ class Conversations:
 
         Not each by each and not one's own side: a line to a thousand agents would make a million of these.
         """
-        for c, s in list(heads.items())[:_MOST_TOLD]:
+        for c, head in list(heads.items())[:_MOST_TOLD]:
             conversation, mine = await self.standing(who, c)
+            s = head
             if s > self._reached.get((c, mine), 0) and self._router.delivered.lacks(c, s, s):
                 s = min(s, await store.tail(self._db, c))  # not from here: perhaps beyond the log
             if s <= self._reached.get((c, mine), 0):

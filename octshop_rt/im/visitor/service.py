@@ -37,9 +37,7 @@ class Vouched(Protocol):
 class Visitors:
     """Visitors of one node. `moved(conversation)` is told when one has gone on to another page."""
 
-    def __init__(
-        self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved, guard: Guard
-    ) -> None:
+    def __init__(self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved, guard: Guard) -> None:
         self._db = db
         self._clock = clock
         self._root = root
