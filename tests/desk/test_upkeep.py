@@ -283,7 +283,7 @@ async def test_outside_hours_a_case_waits_marked_and_the_buyer_leaves_a_message(
         closed = await one.desk.messages.move(at("U1"), left.id, "closed", "已回电")
         assert (closed.state, closed.note) == ("closed", "已回电")
         word = Word(id="Z1", text="外挂", level="refuse", sides="both", by="U1", at=0)
-        await guard_store.add_book(db, RuleBook(id=SHOP, rev=1, words=(word,)))
+        await guard_store.BOOKS.insert(db, RuleBook(id=SHOP, rev=1, words=(word,)))
         guard = Guard(db, clock, one.ids, LocalBus(), b"k" * 32)
         watched = Messages(db, clock, one.ids, LocalBus(), one.desk.telling, guard)
         with pytest.raises(Sensitive):

@@ -81,7 +81,7 @@ async def test_a_case_is_rated_once_and_the_rating_changes_for_a_day(db: Databas
 async def test_words_of_a_rating_pass_the_guard(db: Database, clock: TestClock, ids: Ids) -> None:  # req I10
     case = await ended(db, clock)
     words = tuple(Word(id=f"Z{text}", text=text, level=level, sides="buyer", by="U1", at=0) for text, level in RULES)
-    await guard_store.add_book(db, RuleBook(id=case.shop_id, rev=1, words=words))
+    await guard_store.BOOKS.insert(db, RuleBook(id=case.shop_id, rev=1, words=words))
     ratings = Ratings(db, clock, LocalBus(), Guard(db, clock, ids, LocalBus(), b"k" * 32))
 
     async def say(text: str) -> str:
