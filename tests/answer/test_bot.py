@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -18,7 +17,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import AssistantSettings
 from octshop_rt.im.answer import store
-from octshop_rt.im.answer.assistant import Assistant
+from octshop_rt.im.answer.assistant import Assistant, Brief
 from octshop_rt.im.answer.bot import LEASE_MS, Bot
 from octshop_rt.im.answer.knowledge import FaqText, KeywordText, Knowledge, SettingsText
 from octshop_rt.im.answer.model import Faq, NotAnOption, Stretch, Welcome
@@ -383,8 +382,6 @@ async def test_what_an_agent_may_not_say_the_assistant_may_not_either(
 async def test_an_ill_assistant_is_left_alone_and_too_many_go_on_without_it(
     world: World, simulated: tuple[SimulatedAssistant, str], http: aiohttp.ClientSession
 ) -> None:
-    from octshop_rt.im.answer.assistant import Brief
-
     toy, url = simulated
     brief = Brief(shop="店", question="可以停车吗", knowledge=[("可以停车吗", "可以")], card="", lang="zh-CN")
     settings = AssistantSettings(url=url, model="toy", seconds=5, concurrent=2)
@@ -401,10 +398,3 @@ async def test_an_ill_assistant_is_left_alone_and_too_many_go_on_without_it(
     one._rests_until = 0
     assert await one.ask(brief) == "可以"
     assert await Assistant(settings, "wrong", http).ask(brief) is None
-
-
-def test_the_simulator_is_refused_in_production(tmp_path: Path) -> None:
-    from octshop_rt.sandbox.model import SandboxInProduction
-
-    with pytest.raises(SandboxInProduction):
-        SimulatedAssistant("k", production=True)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from octshop_rt.core.clock import HOUR, MINUTE, SECOND, TestClock
+from octshop_rt.sandbox.assistant import SimulatedAssistant
 from octshop_rt.sandbox.model import SandboxInProduction, Switches
 from octshop_rt.sandbox.notices import RETRIES_MS
 from octshop_rt.sandbox.server import Sandbox
@@ -18,6 +19,8 @@ def test_it_refuses_production(tmp_path: Path, clock: TestClock) -> None:  # req
     with pytest.raises(SandboxInProduction):
         Sandbox(tmp_path, clock, production=True)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SandboxInProduction):
+        SimulatedAssistant("k", production=True)
 
 
 async def test_keys_trades_and_switches_survive_a_restart(house: House) -> None:
