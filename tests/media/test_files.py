@@ -225,6 +225,26 @@ async def test_a_film_gets_its_poster_once_from_whoever_uploaded_it(node: Node, 
     await asyncio.gather(buyer.close(), agent.close())
 
 
+async def test_posters_of_one_person_come_a_few_at_a_time_as_uploads_do(node: Node):  # req I6
+    film = await keep(node, BUYER, "video", mp4(), "a.mp4")
+    arrived, begun = asyncio.Event(), list[int]()
+
+    async def slow() -> AsyncIterator[bytes]:
+        begun.append(1)
+        await arrived.wait()
+        yield jpeg(640, 360)
+
+    tries = [asyncio.create_task(node.media.put_poster(BUYER, film, slow())) for _ in range(Quotas().at_once)]
+    async with asyncio.timeout(20):
+        while len(begun) < len(tries):
+            await asyncio.sleep(0.01)
+    with pytest.raises(TooManyUploads):
+        await node.media.put_poster(BUYER, film, body(jpeg(640, 360)))
+    arrived.set()
+    await asyncio.wait(tries)
+    assert (await node.media.put_poster(BUYER, film, body(jpeg(640, 360)))).thumb
+
+
 async def test_a_poster_that_was_left_halfway_is_put_anew(node: Node, db: Database, clock: Movable):  # req I6
     film = await keep(node, BUYER, "video", mp4(), "a.mp4")
     assert await store.begin_poster(db, film, clock.now(), clock.now() - MINUTE)

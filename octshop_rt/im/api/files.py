@@ -35,7 +35,7 @@ from octshop_rt.im.wire.fields import MediaKind
 UPLOAD_REFUSALS: Final = (
     BadMedia, EmptyFile, FileTooLarge, NotAPicture, OverQuota, PlaysTooLong, ShopIsFull, TooManyPixels, TooManyUploads,
 )  # fmt: skip
-POSTER_REFUSALS: Final = (Busy, EmptyFile, FileTooLarge, NoFile, NotAPicture, TooManyPixels)
+POSTER_REFUSALS: Final = (Busy, EmptyFile, FileTooLarge, NoFile, NotAPicture, TooManyPixels, TooManyUploads)
 # Shown in the page; everything else is only ever saved.
 SHOWN: Final = ("image/", "audio/", "video/")
 POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"

@@ -123,15 +123,16 @@ class Media:
 
     async def put_poster(self, who: Owner, file_id: str, chunks: AsyncIterable[bytes]) -> File:
         """Give one's own film the small picture that stands for it. The first one stays: putting it again changes
-        nothing. NoFile unless it is one's own film; NotAPicture, TooManyPixels, FileTooLarge; Busy while another
-        try is under way.
+        nothing. NoFile unless it is one's own film; NotAPicture, TooManyPixels, FileTooLarge, TooManyUploads; Busy
+        while another try is under way.
         """
         file = await self._own_film(who, file_id)
         if file.thumb:
             return file
-        async with Spool() as spool:
-            await spool.fill(chunks, POSTER_BYTES)
-            drawn = await self.inspection.look("image", spool.path, spool.size)
+        with self._seat(who):
+            async with Spool() as spool:
+                await spool.fill(chunks, POSTER_BYTES)
+                drawn = await self.inspection.look("image", spool.path, spool.size)
         now = self._clock.now()
         if not await store.begin_poster(self._db, file_id, now, now - POSTER_MS):
             file = await self._own_film(who, file_id)
