@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from msgspec import structs
 
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import MINUTE, SECOND, TestClock, business_day
-from octshop_rt.core.errors import UnknownOutcome
+from octshop_rt.core.errors import Busy, UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
-from octshop_rt.im.desk import rules, store
+from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.desk import rules, store, telling
 from octshop_rt.im.desk.checks import CHECKS
 from octshop_rt.im.desk.messages import Messages
-from octshop_rt.im.desk.model import DESK, Case, Step
+from octshop_rt.im.desk.model import DESK, Case, Seating, Step
 from octshop_rt.im.desk.settings import DeskPatch, Holiday
 from octshop_rt.im.guard import store as guard_store
 from octshop_rt.im.guard.model import RuleBook, Sensitive, Word
@@ -186,6 +190,76 @@ async def test_a_crash_before_the_place_is_given_back_is_mended_too(
         clock.advance(16 * SECOND)
         await turn(one)
         assert (await examine(db, CHECKS)).findings == ()
+
+
+async def test_one_assignment_that_cannot_be_brought_to_its_end_holds_up_no_other(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:  # req I5
+    async with node(db, clock, works=False) as one:
+        for number in range(3):
+            await one.asks(f"B{number}")
+        await one.quiet()
+        told: list[str] = []
+        others: list[str] = []
+        one.desk.cases.on_moved(lambda case: told.append(case.id))
+        seat = store.seat
+
+        async def overtaken(at: Database, seatings: Sequence[Seating]) -> dict[str, Case]:
+            others.extend(seating.case_id for seating in seatings[1:])
+            done = await seat(at, seatings)
+            return {case_id: done[case_id] for case_id in others}
+
+        async def dies(*_: object, **__: object) -> None:
+            raise UnknownOutcome
+
+        monkeypatch.setattr(store, "seat", overtaken)
+        monkeypatch.setattr(store, "give_back", dies)
+        await one.sits("U1")
+        await one.desk.assigner.fill(SHOP)
+        await one.quiet()
+        assert told == others
+        assert len(told) == 2
+
+
+async def test_a_lost_assignment_gives_back_only_the_place_that_it_took(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:  # req I5
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("B1")
+        await one.quiet()
+        theirs = clock.now() + 5
+
+        async def overtaken(*_: object) -> dict[str, Case]:  # ours was freed, and another node took one for the case
+            assert await store.give_back(db, "S1:U1", case.id)
+            assert await store.take_slots(db, "S1:U1", [case.id], theirs, seen_after=None)
+            return {}
+
+        monkeypatch.setattr(store, "seat", overtaken)
+        await one.sits("U1")
+        await one.desk.assigner.fill(SHOP)
+        await one.quiet()
+        assert [slot.at for slot in (await one.desk.office.agent(SHOP, "S1:U1")).slots] == [theirs]
+
+
+async def test_a_word_that_no_case_owes_is_said_again_when_the_log_does_not_take_it(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("B1")
+        await one.quiet()
+        say, refusals = one.conversations.say, [Busy(), UnknownOutcome()]
+
+        async def slow(c: str, **said: Any) -> Appended:
+            if refusals:
+                raise refusals.pop()
+            return await say(c, **said)
+
+        monkeypatch.setattr(telling, "_AGAIN_S", (0.01, 0.01))
+        monkeypatch.setattr(one.conversations, "say", slow)
+        await one.desk.messages.leave(buyer("B1"), case, "明天请回电", "", one.request_id())
+        await one.quiet()
+        rows = await log.page(db, case.c, 1, 100, 100, newest=False)
+        assert [row.b.text for row in rows if row.b.ev == "message_left"] == ["明天请回电"]
 
 
 async def test_words_of_the_desk_that_were_not_said_are_said_later(

@@ -13,6 +13,7 @@ from pymongo import AsyncMongoClient
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.admission import Admission
+from octshop_rt.im.wire.fields import Body
 from tests.im.crowd import Person, judge, online
 from tests.im.kit import Town, client_id, enter, running
 
@@ -88,6 +89,9 @@ async def test_a_slow_store_refuses_what_would_wait_too_long_and_lets_go(
             async with slow_store():
                 asked = [asyncio.create_task(buyer.say(c, str(n), m)) for n, m in enumerate(ids[:20])]
                 await asyncio.sleep(3)  # the first write has taken its two seconds, the second is on its way
+                event = asyncio.create_task(
+                    node.im.conversations.say(c, fr="system", f="desk", m=client_id(), k="event", b=Body(ev="ended"))
+                )  # the house has no outbox: its words wait
                 late = await asyncio.gather(*(buyer.say(c, str(n), m) for n, m in enumerate(ids[20:], 20)))
                 busy = [answer for answer in late if answer["t"] == 28]
                 assert {(answer["code"], answer["retry"]) for answer in busy} == {("core.busy", True)}
@@ -101,6 +105,7 @@ async def test_a_slow_store_refuses_what_would_wait_too_long_and_lets_go(
             assert all(numbers[answer["m"]] == answer["s"] for answer in acked)  # no false ack
             assert not {answer["m"] for answer in busy} & set(numbers)  # refused means: nothing happened
             async with asyncio.timeout(30):
+                assert (await event).entry.s
                 await insisting  # the client came back by itself
                 for number, m in enumerate(ids):
                     while (await buyer.say(c, str(number), m))["t"] != 4:

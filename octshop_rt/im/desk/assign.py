@@ -20,7 +20,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry, end
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.cases import Cases
-from octshop_rt.im.desk.model import DESK, Agent, Seating, Step
+from octshop_rt.im.desk.model import DESK, Agent, Case, Seating, Step
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.rules import Match
 from octshop_rt.im.desk.settings import DeskSettings
@@ -101,7 +101,7 @@ class Assigner:
             if not await store.take_rush(self._db, shop_id, self._name, now, now + _RUSH_MS):
                 return 0
             self._rushing.add(shop_id)
-        return await self._assign(await self._take(matches, now), settings)
+        return await self._assign(await self._take(matches, now), settings, now)
 
     async def _take(self, matches: Sequence[Match], now: Millis) -> list[Match]:
         """The first update, one for all that are to come to an agent; who gets a place, in the order of the queue."""
@@ -127,12 +127,12 @@ class Assigner:
             self._telling.agent(agent)
         return [Match(match.case, at[match.case.id]) for match in matches if match.case.id in at]
 
-    async def _assign(self, matches: Sequence[Match], settings: DeskSettings) -> int:
+    async def _assign(self, matches: Sequence[Match], settings: DeskSettings, taken_at: Millis) -> int:
         """The second update, each case for itself, in the order of the queue; many of them travel in one command."""
 
         async def some(part: Sequence[Match]) -> int:
             try:
-                return await self._seat(part, settings)
+                return await self._seat(part, settings, taken_at)
             except DomainError as fault:
                 # Nothing, or perhaps everything, was written, so no place may be given away: upkeep looks at the truth.
                 log.info("assignments interrupted", cases=len(part), fault=str(fault))
@@ -141,20 +141,28 @@ class Assigner:
         parts = [matches[first : first + _TOGETHER] for first in range(0, len(matches), _TOGETHER)]
         return sum(await asyncio.gather(*(some(part) for part in parts)))
 
-    async def _seat(self, matches: Sequence[Match], settings: DeskSettings) -> int:
+    async def _seat(self, matches: Sequence[Match], settings: DeskSettings, taken_at: Millis) -> int:
         now = self._clock.now()
         after = await store.seat(self._db, [_seating(match, settings, now) for match in matches])
         served = 0
         for match in matches:
-            done = after.get(match.case.id)
-            if done is not None and done.state == "human" and done.agent_id == match.agent.id:
-                await self._cases.settle(match.case, done)
-                served += 1
-            else:  # somebody was faster, or has already moved it on; giving back what is free changes nothing
-                self.lost += 1
-                freed = await store.give_back(self._db, match.agent.id, match.case.id)
-                self._telling.agent(freed or match.agent)
+            try:
+                served += await self._finish(match, after.get(match.case.id), taken_at)
+            except DomainError as fault:  # of this one alone: the others are told and freed, upkeep frees this place
+                log.info("an assignment was not brought to its end", case=match.case.id, fault=str(fault))
         return served
+
+    async def _finish(self, match: Match, done: Case | None, taken_at: Millis) -> bool:
+        """What follows the second update of one case; whether it is the agent's."""
+        if done is not None and done.state == "human" and done.agent_id == match.agent.id:
+            await self._cases.settle(match.case, done)
+            return True
+        # Somebody was faster, or has already moved it on; giving back what is free changes nothing. Only what we took:
+        # where our own was freed meanwhile, another node may have taken a place for the same case.
+        self.lost += 1
+        freed = await store.give_back(self._db, match.agent.id, match.case.id, older_than=taken_at + 1)
+        self._telling.agent(freed or match.agent)
+        return False
 
     async def _fill(self, shop_id: str) -> None:
         try:

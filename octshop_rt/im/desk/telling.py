@@ -13,7 +13,7 @@ import structlog
 
 from octshop_rt.core.bus import Bus, Notice, notify
 from octshop_rt.core.clock import Clock, monotonic_ms
-from octshop_rt.core.errors import DomainError
+from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
@@ -27,6 +27,7 @@ _MOST_PUSHED = 500  # places told to those who wait, at a time
 _PUSH_MS = 1_000
 _CLEAR_S = 0.2
 _SERVED_AT_ONCE_S = 0.7
+_AGAIN_S = (0.5, 1, 2, 4, 8, 15)  # half a minute: a store that elects, or sheds load, is back by then
 
 # What the log says of a step, by its reason: the event's name. Steps that are not here are the desk's own business.
 EVENTS: dict[str, str] = {
@@ -60,8 +61,23 @@ class Telling:
         self._tasks.spawn(self._agent(agent), name="desk agent")
 
     def note(self, case: Case, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
-        """A word about a case that moved nothing: an invitation, a whisper, a card."""
-        self._tasks.spawn(self._say(case.c, ev, m, body, vis), name="desk note")
+        """A word about a case that moved nothing: an invitation, a whisper, a card, a message left. No row owes it, so
+        it is said again here for a while when the log does not take it; `m` makes it the same entry.
+        """
+        self._tasks.spawn(self._insist(case.c, ev, m, body, vis), name="desk note")
+
+    async def _insist(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
+        for pause in (*_AGAIN_S, 0):
+            try:
+                await self._put(c, ev, m, body, vis)
+            except (Busy, UnknownOutcome):
+                await asyncio.sleep(pause)
+            except DomainError as fault:
+                log.info("the desk's word has no place", c=c, ev=ev, fault=str(fault))
+                return
+            else:
+                return
+        log.warning("a word of the desk was given up", c=c, ev=ev, m=m)
 
     async def _case(self, case: Case) -> None:
         if case.state == "queued" and case.untold:
@@ -92,14 +108,17 @@ class Telling:
             self._clearing = self._tasks.spawn(self._strike_off(), name="desk told")
 
     async def _say(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> bool:
-        said = Body(ev=ev, who=body.who, to=body.to, text=body.text, id=body.id, n=body.n, title=body.title,
-                    price_fen=body.price_fen, picture=body.picture, name=body.name)  # fmt: skip
         try:
-            await self._conversations.say(c, fr="system", f=DESK, m=m, k="event", b=said, vis=vis)
+            await self._put(c, ev, m, body, vis)
         except DomainError as fault:
             log.info("the desk's word waits", c=c, ev=ev, fault=str(fault))
             return False
         return True
+
+    async def _put(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
+        said = Body(ev=ev, who=body.who, to=body.to, text=body.text, id=body.id, n=body.n, title=body.title,
+                    price_fen=body.price_fen, picture=body.picture, name=body.name)  # fmt: skip
+        await self._conversations.say(c, fr="system", f=DESK, m=m, k="event", b=said, vis=vis)
 
     async def _jot(self, case: Case, text: str, by: str, m: str) -> bool:
         try:
