@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import TestClock
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.desk.model import Case
 from octshop_rt.im.insight import store
+from octshop_rt.im.insight.model import Fact
 from octshop_rt.im.insight.ratings import Ratings, Summaries
 from octshop_rt.im.insight.reports import Reports
 from tests.insight.days import Script, at, staff
@@ -205,6 +208,33 @@ async def test_the_board_compares_with_yesterday_until_this_time_of_day(db: Data
     assert live.today.opened == 0
     assert live.before.opened == sum(part.figures.opened for part in whole if part.key < "12") > 0
     assert {part.key: part.figures for part in live.hours_before} == {part.key: part.figures for part in whole}
+
+
+async def test_a_board_that_asks_every_few_seconds_reads_yesterday_once_a_minute(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:  # req I8
+    clock = TestClock(at("00:00:00"))
+    await scripted(db, clock)
+    clock.advance(at("12:00:00", "2026-03-03") - clock.now())
+    reports, asked = Reports(db, clock), list[int]()
+    facts = reports.facts
+
+    async def counted(shop_id: str, since: int, until: int) -> list[Fact]:
+        asked.append(since)
+        return await facts(shop_id, since, until)
+
+    monkeypatch.setattr(reports, "facts", counted)
+    first = await reports.live(staff())
+    clock.advance(6_000)
+    again = await reports.live(staff())
+    assert again.hours_before == first.hours_before
+    assert asked.count(DAY[0]) == 1
+    other = await reports.live(staff(shop_id="S2"))
+    assert other.before.opened == 0
+    clock.advance(60_000)
+    await reports.live(staff())
+    assert asked.count(DAY[0]) == 3
+    assert asked.count(DAY[1]) == 4
 
 
 async def test_ones_own_figures_by_hour_are_those_of_the_report(db: Database) -> None:  # req I8

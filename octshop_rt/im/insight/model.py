@@ -17,6 +17,7 @@ MOST_ON_ONE = 20  # of a case or a customer
 MOST_ITEMS = 30
 WHOLE = 100  # points of a score sheet
 LEAST_KEPT_DAYS = 30
+MOST_DAYS = 93  # of a report or a sample
 MOST_SAMPLE = 200
 
 Stars = Annotated[int, Meta(ge=1, le=5)]

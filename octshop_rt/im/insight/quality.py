@@ -16,6 +16,7 @@ from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import quality_store as store
 from octshop_rt.im.insight import sampling
 from octshop_rt.im.insight.model import (
+    MOST_DAYS,
     BadSpan,
     Check,
     CheckSettled,
@@ -27,7 +28,6 @@ from octshop_rt.im.insight.model import (
 )
 
 PAGE = 50
-MOST_DAYS = 93
 _MOST_CANDIDATES = 20_000
 
 

@@ -18,13 +18,14 @@ from octshop_rt.im.desk.model import Case
 from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import figures, rules, store
 from octshop_rt.im.insight.figures import Cut, Figures
-from octshop_rt.im.insight.model import BadSpan, Fact, Kept, Rating, Summary
+from octshop_rt.im.insight.model import MOST_DAYS, BadSpan, Fact, Kept, Rating, Summary
 from octshop_rt.im.insight.rules import Line, Step, Stretch
 
-MOST_DAYS = 93
 # A line said before the end may reach the log a little after it: facts are kept when nothing can arrive any more.
 SETTLED_MS = MINUTE
 _BATCH = 200
+_PAST_MS = MINUTE
+_MOST_PAST = 50
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -77,6 +78,7 @@ class Reports:
         self._clock = clock
         self._log = Log(db)
         self._cases = CaseBook(db)
+        self._past: dict[tuple[str, Millis], tuple[Millis, list[Fact]]] = {}  # oldest first
 
     async def report(self, staff: ShopStaff, since: Millis, until: Millis, by: Cut) -> Report:
         """BadSpan beyond 93 days."""
@@ -90,7 +92,7 @@ class Reports:
         now = self._clock.now()
         since, until = business_day_bounds(business_day(now))
         found = await self.facts(staff.shop_id, since, until)
-        past = await self.facts(staff.shop_id, since - DAY, since)
+        past = await self._day_before(staff.shop_id, since)
         return Live(
             now=self._now(await self._cases.open_at(staff.shop_id), now),
             today=figures.figures(found),
@@ -99,6 +101,19 @@ class Reports:
             before=figures.figures(figures.between(past, since - DAY, now - DAY)),
             hours_before=parts_of(past, "hour", {}),
         )
+
+    async def _day_before(self, shop_id: str, since: Millis) -> list[Fact]:
+        """The facts of the day before: every open board asks every few seconds, and hardly anything changes there."""
+        now, key = self._clock.now(), (shop_id, since)
+        known = self._past.get(key)
+        if known is not None and now - known[0] < _PAST_MS:
+            return known[1]
+        found = await self.facts(shop_id, since - DAY, since)
+        self._past.pop(key, None)
+        if len(self._past) >= _MOST_PAST:
+            del self._past[next(iter(self._past))]
+        self._past[key] = (now, found)
+        return found
 
     async def mine(self, staff: ShopStaff, since: Millis, until: Millis) -> Figures:
         """The part of the person who asks. BadSpan beyond 93 days."""
