@@ -56,6 +56,18 @@ async def test_who_waits_is_told_the_place_and_moves_up(db: Database, clock: Tes
         assert await words(one, first.c) == ["assigned", "ended"]
 
 
+async def test_of_each_conversation_the_newest_case_is_found(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        first, other = await one.asks("B1"), await one.asks("B2")
+        await one.desk.end_by_buyer(buyer("B1"), first.id, one.request_id())
+        clock.advance(MINUTE)
+        second = await one.asks("B1")
+        assert second.id != first.id
+        found = await store.newest_cases(db, [first.c, other.c, "C404"])
+        assert {c: case.id for c, case in found.items()} == {first.c: second.id, other.c: other.id}
+        assert found[first.c].history
+
+
 async def test_whoever_of_the_shop_simply_answers_takes_the_case(db: Database, clock: TestClock) -> None:
     async with node(db, clock) as one:
         case = await one.asks("B1")

@@ -21,7 +21,11 @@ MESSAGES = Collection(
     "im",
     "leave_messages",
     LeaveMessage,
-    indexes=[index("buyer_id", "request_id", unique=True), index("shop_id", "state", "-_id")],
+    indexes=[
+        index("buyer_id", "request_id", unique=True),
+        index("buyer_id", "shop_id", "-_id"),
+        index("shop_id", "state", "-_id"),
+    ],
     shard_key=("buyer_id",),
 )
 

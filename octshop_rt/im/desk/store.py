@@ -61,10 +61,15 @@ async def newest_case(db: Database, c: str) -> Case | None:
 
 async def newest_cases(db: Database, cs: Sequence[str]) -> dict[str, Case]:
     """The newest case of each conversation that has one."""
-    found: dict[str, Case] = {}
-    for row in await CASES.many(db, {"c": {"$in": list(cs)}}, sort=[("c", 1), ("_id", -1)]):
-        found.setdefault(row.c, row)
-    return found
+    newest = await CASES.aggregate(
+        db,
+        [
+            {"$match": {"c": {"$in": list(cs)}}},
+            {"$sort": {"c": 1, "_id": -1}},
+            {"$group": {"_id": "$c", "row": {"$first": "$$ROOT"}}},
+        ],
+    )
+    return {one["_id"]: CASES.of(one["row"]) for one in newest}
 
 
 async def add_case(db: Database, row: Case) -> None:
