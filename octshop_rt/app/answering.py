@@ -31,6 +31,7 @@ from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.guard.model import DEVICE_MS, Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.ws.server import ImServer
 
 MARKS = "guard.marks.1"  # the key of fingerprints of where blocked buyers came from
@@ -93,7 +94,6 @@ def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk
         on.bus,
         on.secrets.key(MARKS),
         have_spoken=commerce.have_spoken,
-        names=around.buyer_names,
         seen=around.seen,
     )
     quick = QuickReplies(on.db, on.clock, on.ids, around.values)
@@ -105,7 +105,7 @@ def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk
             *AnswersApi(knowledge, Tending(on.db, on.ids, knowledge)).routes(),
             *QuickRepliesApi(quick).routes(),
             *BuyerAnswers(bot).routes(),
-            *GuardApi(guard, guard_desk).routes(),
+            *GuardApi(guard, guard_desk, Naming(on.db, around.buyer_names)).routes(),
         ],
     )
 

@@ -65,7 +65,7 @@ class Node:
         async def spoken(shop_id: str, buyer_id: str) -> bool:
             return await log_store.between(db, buyer_id, shop_id) is not None
 
-        self.desk = GuardDesk(db, clock, ids, bus, KEY, have_spoken=spoken, names=Town().buyer_names, seen=self._seen)
+        self.desk = GuardDesk(db, clock, ids, bus, KEY, have_spoken=spoken, seen=self._seen)
         self.seen: dict[str, list[Whereabouts]] = {}
         self.c = ""
 

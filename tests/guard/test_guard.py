@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from octshop_rt.core.auth.model import Buyer, ShopStaff
+from octshop_rt.core.auth.model import Buyer, ShopStaff, Staff
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import TestClock
 from octshop_rt.core.errors import NotFound
+from octshop_rt.core.http.routes import Call
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
+from octshop_rt.im.api.guard import FlagQuery, GuardApi
 from octshop_rt.im.conversation import rules as log_rules
 from octshop_rt.im.conversation.guarding import saying
+from octshop_rt.im.desk.model import Agent
+from octshop_rt.im.desk.store import AGENTS
 from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
     DEVICE_MS,
@@ -34,10 +39,11 @@ from octshop_rt.im.guard.model import (
     TooManyWords,
     Whereabouts,
 )
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.visitor.service import Visitors
 from octshop_rt.im.wire.codec import Encoding
-from octshop_rt.im.wire.fields import Body
-from tests.guard.kit import ADMIN, AGENT, BUYER, MANAGER, OPEN, SHOP, Node, living
+from octshop_rt.im.wire.fields import Body, Side
+from tests.guard.kit import ADMIN, AGENT, BUYER, MANAGER, OPEN, SHOP, Node, Town, living
 
 
 @pytest.fixture
@@ -218,6 +224,28 @@ async def test_flagged_words_come_once_onto_the_list_and_are_settled(
     assert len(await store.FLAGS.many(db, {"shop_id": SHOP, "state": "handled"})) == 1
     with pytest.raises(NotFound):
         await node.desk.settle(manager, "Z404", "fine", "")
+
+
+async def test_the_review_list_calls_staff_as_the_shop_does_and_never_by_a_private_nickname(
+    node: Node, manager: ShopStaff, db: Database
+) -> None:  # req I10
+    await AGENTS.insert(
+        db,
+        Agent(
+            id=f"{SHOP}:{AGENT.person_id}", shop_id=SHOP, person_id=AGENT.person_id, name="客服小林", status="online",
+            status_at=1, seen_at=1, cap=5,
+        ),
+    )  # fmt: skip
+    await node.desk.add_words(SHOP, manager, ["投诉"], "flag", "both")
+    conversation = await node.said.conversation(node.c)
+    sides: dict[Side, Buyer | Staff] = {"buyer": BUYER, "staff": AGENT}
+    for side, who in sides.items():
+        entry = (await node.say("可以投诉", f"client-id-{side:>8}", who)).entry
+        assert await node.guard.review(saying(conversation, entry.f, side, entry.b), entry.s, entry.ts)
+    api = GuardApi(node.guard, node.desk, Naming(db, Town().buyer_names))
+    raw = make_mocked_request("GET", "/")
+    listed = await api.flags(Call(who=manager, path={}, query=FlagQuery(), raw=raw))
+    assert {one.side: one.name for one in listed.items} == {"buyer": "顾客", "staff": "客服小林"}
 
 
 async def test_a_new_guest_on_a_blocked_buyers_device_or_in_its_network_is_asked_to_sign_in(

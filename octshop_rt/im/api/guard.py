@@ -33,6 +33,7 @@ from octshop_rt.im.guard.model import (
 )
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk, Who
+from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.wire.fields import Side
 
 Reason = Annotated[str, Meta(max_length=200)]
@@ -186,9 +187,10 @@ class SettleWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class GuardApi:
     """Rules and the review list are the managers'; agents block and unblock."""
 
-    def __init__(self, guard: Guard, desk: GuardDesk) -> None:
+    def __init__(self, guard: Guard, desk: GuardDesk, naming: Naming) -> None:
         self._guard = guard
         self._desk = desk
+        self._naming = naming
 
     def routes(self) -> list[Route]:
         """Below /shop/{shop_id}/desk and /platform/guard."""
@@ -303,13 +305,14 @@ class GuardApi:
     async def blocks(self, call: Call[ShopStaff]) -> Blocks:
         asked: BlockQuery = call.query
         page, more = await self._desk.blocks(call.who.shop_id, asked.cursor, asked.buyer_id)
-        names = await self._desk.names([row.buyer_id for row in page])
+        names = await self._naming.of(call.who.shop_id, [row.buyer_id for row in page])
         items = [_block(row, names.get(row.buyer_id, "")) for row in page]
         return Blocks(items=items, next=page[-1].id if more else None)
 
     async def block(self, call: Call[ShopStaff], body: BlockWish) -> BlockView:
         row = await self._desk.block(call.who, body.buyer_id, body.reason, body.hours, network=body.network)
-        return _block(row, (await self._desk.names([row.buyer_id])).get(row.buyer_id, ""))
+        names = await self._naming.of(call.who.shop_id, [row.buyer_id])
+        return _block(row, names.get(row.buyer_id, ""))
 
     async def unblock(self, call: Call[ShopStaff]) -> None:
         await self._desk.unblock(call.who, call.path["buyer_id"])
@@ -319,7 +322,7 @@ class GuardApi:
     async def flags(self, call: Call[ShopStaff]) -> Flags:
         asked: FlagQuery = call.query
         page, more = await self._desk.flags(call.who.shop_id, asked.state, asked.side, asked.cursor)
-        names = await self._desk.names([row.f for row in page])
+        names = await self._naming.of(call.who.shop_id, [row.f for row in page])
         return Flags(
             items=[_flag(row, names) for row in page],
             next=page[-1].id if more else None,
@@ -328,7 +331,7 @@ class GuardApi:
 
     async def settle(self, call: Call[ShopStaff], body: SettleWish) -> FlagView:
         row = await self._desk.settle(call.who, call.path["flag_id"], body.state, body.note)
-        return _flag(row, await self._desk.names([row.f]))
+        return _flag(row, await self._naming.of(call.who.shop_id, [row.f]))
 
 
 def _rules(book: RuleBook) -> RulesView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -40,7 +40,6 @@ from octshop_rt.im.wire.fields import Side
 
 Who = ShopStaff | Admin
 HaveSpoken = Callable[[str, str], Awaitable[bool]]
-Names = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 Seen = Callable[[str], Awaitable[Sequence[Whereabouts]]]
 
 PAGE = 50
@@ -49,9 +48,7 @@ _MOST_MARKS = 20  # of one buyer: the devices and networks seen last
 
 
 class GuardDesk:
-    """`have_spoken(shop, buyer)`, `names` and `seen` (where a buyer was of late): told by conversations, members and
-    sessions.
-    """
+    """`have_spoken(shop, buyer)` and `seen` (where a buyer was of late): told by conversations and sessions."""
 
     def __init__(
         self,
@@ -62,7 +59,6 @@ class GuardDesk:
         key: bytes,
         *,
         have_spoken: HaveSpoken,
-        names: Names,
         seen: Seen,
     ) -> None:
         self._db = db
@@ -72,7 +68,6 @@ class GuardDesk:
         self._key = key
         self._have_spoken = have_spoken
         self._seen = seen
-        self.names = names
 
     async def book(self, scope: str) -> RuleBook:
         """The rules of a shop, or of the platform."""
