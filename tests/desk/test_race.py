@@ -72,6 +72,31 @@ async def serve(one: Node, person: str, until: asyncio.Event, dropped: set[str],
         await asyncio.sleep(rng.uniform(0.02, 0.08))
 
 
+class Presence:
+    """What open desks do: everybody at work is seen again and again, or a slow machine would find nobody there."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._turn = asyncio.Lock()  # a renewal on its way must not bring back who drops meanwhile
+        self.dropped: set[str] = set()
+
+    async def run(self) -> None:
+        while True:
+            async with self._turn:
+                await self._seen({"$nin": sorted(self.dropped)}, self._clock.now())
+            await asyncio.sleep(rules.HERE_MS / 10_000)
+
+    async def drop(self, people: list[str]) -> None:
+        """Gone for long already, with the buyers they have not answered."""
+        async with self._turn:
+            self.dropped |= set(people)
+            await self._seen({"$in": people}, self._clock.now() - rules.HERE_MS - 1_000)
+
+    async def _seen(self, whose: dict[str, list[str]], moment: Millis) -> None:
+        await store.AGENTS.update_many(self._db, {"person_id": whose}, {"$set": {"seen_at": moment}})
+
+
 def first_assignments(cases: list[Case]) -> list[tuple[Millis, int, Millis]]:
     """(assigned at, priority, waits since) of each case's first assignment."""
     found: list[tuple[Millis, int, Millis]] = []
@@ -81,9 +106,6 @@ def first_assignments(cases: list[Case]) -> list[tuple[Millis, int, Millis]]:
     return sorted(found)
 
 
-# Seen once on a busy machine: some buyers were still not served after two minutes. Only that is excused, until it is
-# understood; whoever is served twice, over a cap or out of turn is red.
-@pytest.mark.xfail(raises=TimeoutError, strict=False, reason="a rush stood still once under load: to be understood")
 @pytest.mark.slow
 async def test_a_thousandfold_rush_on_two_engines_is_fair_and_nobody_is_served_twice(
     db: Database,
@@ -98,24 +120,22 @@ async def test_a_thousandfold_rush_on_two_engines_is_fair_and_nobody_is_served_t
         for person in people:
             await a.sits(person)
         rows = await enqueue(a, BUYERS)
-        watch, dropped, over = Watch(db), set[str](), asyncio.Event()
-        watching = asyncio.create_task(watch.run())
+        watch, presence, over = Watch(db), Presence(db, clock), asyncio.Event()
+        watching = [asyncio.create_task(watch.run()), asyncio.create_task(presence.run())]
         for one in (a, b):
             one.desk.assigner.start()
             one.desk.upkeep.start()
         serving = [
-            asyncio.create_task(serve((a, b)[n % 2], person, over, dropped, rng)) for n, person in enumerate(people)
+            asyncio.create_task(serve((a, b)[n % 2], person, over, presence.dropped, rng))
+            for n, person in enumerate(people)
         ]
         await _until(lambda: _ended(db), 40)
-        # some drop with buyers they have not answered: their presence is not renewed and grows old
-        dropped |= set(people[:DROP])
-        await store.AGENTS.update_many(
-            db, {"person_id": {"$in": sorted(dropped)}}, {"$set": {"seen_at": clock.now() - rules.HERE_MS - 1_000}}
-        )
+        await presence.drop(people[:DROP])
         await _until(lambda: _ended(db), BUYERS, seconds=120)
         over.set()
         await asyncio.gather(*serving)
-        watching.cancel()
+        for one in watching:
+            one.cancel()
         for one in (a, b):
             await one.quiet()
         assert watch.looks > 5 and watch.worst <= 0
@@ -129,14 +149,13 @@ async def test_a_thousandfold_rush_on_two_engines_is_fair_and_nobody_is_served_t
 
 
 def _fair(cases: list[Case]) -> None:
-    """FIFO within a priority, higher priorities first. The two engines assign in passes side by side, so whoever waits
-    may be overtaken by what one pass fills at most, and by no more: counted, because a busy machine stretches time.
+    """FIFO within a priority, higher priorities first: counted, because a busy machine stretches time. The engines
+    write side by side in commands of fifty, so whoever waits may be overtaken by two of them (seen: 45), by no more.
     """
-    most = 200  # assignments of one pass
     order = first_assignments(cases)
-    for place, (_, priority, since) in enumerate(order):
-        overtaken_by = sum((-high, later) > (-priority, since) for _, high, later in order[:place])
-        assert overtaken_by <= most, (place, priority, overtaken_by)
+    for moment, priority, since in order:
+        overtaken_by = sum(at < moment and (-high, later) > (-priority, since) for at, high, later in order)
+        assert overtaken_by <= 100, (priority, overtaken_by)
 
 
 async def _ended(db: Database) -> int:
