@@ -222,6 +222,7 @@ async def measured(seen: Seen, seconds: float) -> None:
 async def repetition(seen: Seen, seconds: float) -> None:
     """One closed loop, one open loop a rate."""
     contender = seen.contender
+    await asyncio.to_thread(os.sync)  # nobody pays for what another, or the installing, has still to write
     if isinstance(contender, Ours):
         seen.made = await contender.enter(len(seen.made))
     await closed_loop(seen.made, 1)  # warm

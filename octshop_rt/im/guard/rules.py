@@ -68,7 +68,7 @@ def _fold(char: str) -> str:
 
 def plain(text: str) -> str:
     """A word as it is matched: folded, without separators."""
-    return "".join(map(_fold, text))
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text).casefold()))  # the whole at once is faster
 
 
 class Book:
