@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -60,10 +60,27 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     d: dict[str, Any] = {}
 
 
+class Notices(msgspec.Struct, frozen=True, kw_only=True):
+    """Many notices in one message, all about one thing (a shop's queue, say)."""
+
+    about: str
+    many: list[Notice]
+
+
 NOTICE = "notice"
+NOTICES = "notices"
+MOST_NOTICES = 500  # in one message: some 40 kB
 notices: Codec[Notice] = Codec(Notice)
+batches: Codec[Notices] = Codec(Notices)
 
 
 async def notify(bus: Bus, notice: Notice) -> None:
     """Publish `notice` to every node; `im` forwards it to the sockets that watch the topic and id."""
     await bus.publish(NOTICE, notices.msgpack(notice))
+
+
+async def notify_many(bus: Bus, about: str, many: Sequence[Notice]) -> None:
+    """Publish many notices in as few messages as their number allows; each is forwarded as if it came alone."""
+    for first in range(0, len(many), MOST_NOTICES):
+        part = Notices(about=about, many=list(many[first : first + MOST_NOTICES]))
+        await bus.publish(NOTICES, batches.msgpack(part))

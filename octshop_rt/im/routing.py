@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from octshop_rt.core.bus import NOTICE, Bus, Unsubscribe, notices
+from octshop_rt.core.bus import NOTICE, NOTICES, Bus, Notice, Unsubscribe, batches, notices
 from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.core.codec import Codec
 from octshop_rt.core.errors import BadInput
@@ -164,6 +164,7 @@ class Router:
             self._bus.subscribe(PARCELS, self._parcel),
             self._bus.subscribe(inbox(self._node), self._parcel),
             self._bus.subscribe(NOTICE, self._notice),
+            self._bus.subscribe(NOTICES, self._batch),
             self._bus.on_gap(self._others.doubt),
         ]
         self._beating = asyncio.get_running_loop().create_task(self._beat())
@@ -300,5 +301,16 @@ class Router:
             notice = notices.from_msgpack(payload)
         except BadInput:
             return
+        self._show(notice)
+
+    def _batch(self, _channel: str, payload: bytes) -> None:
+        try:
+            batch = batches.from_msgpack(payload)
+        except BadInput:
+            return
+        for notice in batch.many:
+            self._show(notice)
+
+    def _show(self, notice: Notice) -> None:
         frame = NoticeOut(topic=notice.topic, id=notice.id, rev=notice.rev, d=notice.d)
         self._hub.hint(frame, (watch_room(notice.topic, notice.id),))

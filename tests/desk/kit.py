@@ -69,8 +69,9 @@ class Node:
         self.ids = Ids(clock)
         self.tasks = TaskRegistry()
         self.connected: set[str] = set()
+        self.hub = Hub()
         self.conversations = Conversations(
-            db, clock, self.ids, bus, Router(bus, Hub(), name), town, mesh=Mesh(period_s=600)
+            db, clock, self.ids, bus, Router(bus, self.hub, name), town, mesh=Mesh(period_s=600)
         )
         self.desk = Desk(
             db=db, clock=clock, ids=self.ids, bus=bus, tasks=self.tasks, conversations=self.conversations, around=town,

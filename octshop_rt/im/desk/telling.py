@@ -11,9 +11,9 @@ from collections import defaultdict
 
 import structlog
 
-from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.bus import NOTICES, Bus, Notice, batches, notify, notify_many
 from octshop_rt.core.clock import Clock, monotonic_ms
-from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
+from octshop_rt.core.errors import BadInput, Busy, DomainError, UnknownOutcome
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
@@ -23,8 +23,8 @@ from octshop_rt.im.wire.fields import Body, Visibility
 
 log = structlog.get_logger(__name__)
 
-_MOST_PUSHED = 500  # places told to those who wait, at a time
 _PUSH_MS = 1_000
+_REMEMBERED_MS = 60_000  # a shop whose queue has not moved for so long here is told anew
 _CLEAR_S = 0.2
 _SERVED_AT_ONCE_S = 0.7
 _AGAIN_S = (0.5, 1, 2, 4, 8, 15)  # half a minute: a store that elects, or sheds load, is back by then
@@ -51,6 +51,9 @@ class Telling:
         self._clearing: asyncio.Task[None] | None = None
         self._pushing: set[str] = set()
         self._pushed_at: dict[str, int] = {}
+        self._told: dict[str, dict[str, tuple[int, int | None]]] = {}  # by shop: (place, seconds) of each case
+        bus.subscribe(NOTICES, self._heard)
+        bus.on_gap(self._told.clear)
 
     def case(self, case: Case) -> None:
         """The case has moved: say what is owed and tell whoever watches it."""
@@ -145,7 +148,7 @@ class Telling:
     # --- places -------------------------------------------------------------------------------------------------------
 
     def queue(self, shop_id: str) -> None:
-        """Those who wait have moved up: tell each its place, at most once a second a shop."""
+        """Those who wait have moved up: tell each whose place is another its place, at most once a second a shop."""
         if shop_id not in self._pushing:
             self._pushing.add(shop_id)
             self._tasks.spawn(self._push(shop_id), name="desk queue")
@@ -155,17 +158,39 @@ class Telling:
         if rest > 0:
             await asyncio.sleep(rest / 1_000)
         self._pushing.discard(shop_id)
+        self._forget(monotonic_ms())
         self._pushed_at[shop_id] = monotonic_ms()
-        places = await store.places(self._db, shop_id)
+        places = rules.positions(await store.places(self._db, shop_id))
         now = self._clock.now()
         seats, handling = await self.pace(shop_id)
-        for case_id, place in list(rules.positions(places).items())[:_MOST_PUSHED]:
-            d = {"state": "queued", "pos": place, "ahead": place - 1, "eta_s": rules.eta_s(place - 1, handling, seats)}
-            await notify(self._bus, Notice(topic="case", id=case_id, rev=now, d=d))
+        meant = {case_id: (place, rules.eta_s(place - 1, handling, seats)) for case_id, place in places.items()}
+        before = self._told.get(shop_id, {})
+        self._told[shop_id] = {case_id: told for case_id, told in before.items() if case_id in meant}
+        moved = [
+            Notice(topic="case", id=case_id, rev=now, d={"state": "queued", "pos": pos, "ahead": pos - 1, "eta_s": eta})
+            for case_id, (pos, eta) in meant.items()
+            if before.get(case_id) != (pos, eta)
+        ]
+        await notify_many(self._bus, shop_id, moved)
         d = {"waiting": len(places)}
         await notify(self._bus, Notice(topic="board", id=shop_id, rev=now, d=d))
         for one in await store.online(self._db, shop_id, now - rules.HERE_MS):
             await notify(self._bus, Notice(topic="desk", id=one.id, rev=one.rev, d=d))
+
+    def _heard(self, _channel: str, payload: bytes) -> None:
+        """What any node, this one too, has told those who wait: not to be told again until it changes."""
+        try:
+            batch = batches.from_msgpack(payload)
+        except BadInput:
+            return
+        told = self._told.get(batch.about)
+        if told is not None:
+            told |= {one.id: (one.d["pos"], one.d["eta_s"]) for one in batch.many if "pos" in one.d}
+
+    def _forget(self, now: int) -> None:
+        for shop_id in [one for one, at in self._pushed_at.items() if now - at > _REMEMBERED_MS]:
+            del self._pushed_at[shop_id]
+            self._told.pop(shop_id, None)
 
     async def pace(self, shop_id: str) -> tuple[int, int]:
         """(seats, milliseconds a conversation holds one) at a shop now."""
