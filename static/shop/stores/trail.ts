@@ -1,11 +1,34 @@
 // What is looked at in one shop, told to that shop alone, and only once one talks to it. Other shops' pages stay one's own.
 import { deviceName } from '@kit/auth/device'
 import { lines as cart } from './cart'
-import { chat, im, speaking } from './im'
+import type { Product } from '@kit/api/types'
+import type { Body } from '@kit/im/types'
+import { chat, im, speaking, typed } from './im'
 
 interface Look {
   page: string
   title: string
+}
+
+/** A product that was opened, as a card of it is sent. */
+export interface Seen {
+  b: Body
+  seed: string
+  hue: number
+  shop: string
+}
+const MOST = 50
+
+/** The products this person has opened on this device, the last first. */
+export function lookedAt(): Seen[] {
+  return JSON.parse(localStorage.getItem(typed.key('seen')) ?? '[]') as Seen[]
+}
+
+export function lookAt(one: Product): void {
+  look(one.shop_id, one.title)
+  const { seed, hue } = one.picture
+  const now: Seen = { b: { id: one.id, title: one.title, price_fen: one.price_fen, picture: `${seed}/${hue}` }, seed, hue, shop: one.shop_name }
+  localStorage.setItem(typed.key('seen'), JSON.stringify([now, ...lookedAt().filter((old) => old.b.id !== one.id)].slice(0, MOST)))
 }
 
 /** What was looked at last, by shop; for this tab. */
