@@ -1,6 +1,7 @@
 // What is typed and not yet sent, by conversation; survives a reload, forgotten after two weeks. Answer or note: the
 // draft remembers which, so that a note never turns into an answer.
 import { reactive } from 'vue'
+import { session } from '@kit/staff/staff'
 
 const KEY = 'octshop.agent.drafts'
 const KEEP_MS = 14 * 86_400_000
@@ -25,6 +26,8 @@ function read(): Record<string, Kept> {
 }
 
 const drafts = reactive(read())
+// Whose they are has left: a page that stays open forgets them, too.
+session.onLeft.push(() => Object.keys(drafts).forEach((c) => delete drafts[c]))
 
 export function draftOf(c: string): Draft {
   return drafts[c] ?? { text: '' }

@@ -16,6 +16,8 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
   readonly me: ShallowRef<S | null> = shallowRef(null)
   /** False until the first GET session has been answered. */
   readonly known: Ref<boolean> = ref(false)
+  /** Somebody has left this device, by signing out or by another's coming: what they typed here goes. */
+  readonly onLeft: ((person: string) => void)[] = []
   private first: Promise<void> | null = null
 
   constructor(audience: Audience) {
@@ -64,10 +66,12 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
   }
 
   async signOut(): Promise<void> {
+    const leaving = this.last
     try {
       await this.api.del(`/${this.api.audience}/session`)
     } finally {
       this.take(null)
+      this.left(leaving)
     }
   }
 
@@ -89,7 +93,21 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
     return `octshop.signed_in.${this.api.audience}`
   }
 
+  /** Who was here last. A session that merely ended leaves it: the same person may come back to what they typed. */
+  private get last(): string {
+    return localStorage.getItem(`octshop.last.${this.api.audience}`) ?? ''
+  }
+
+  private left(person: string): void {
+    if (person) for (const told of this.onLeft) told(person)
+  }
+
   private take(answer: S | null): void {
+    const before = this.last
+    if (answer && answer.person.id !== before) {
+      this.left(before)
+      localStorage.setItem(`octshop.last.${this.api.audience}`, answer.person.id)
+    }
     if (answer) localStorage.setItem(this.mark, '1')
     else localStorage.removeItem(this.mark)
     this.api.csrf = answer?.csrf_token ?? ''

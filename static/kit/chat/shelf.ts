@@ -38,16 +38,22 @@ export class Shelf {
 
   /** Everything one person has not yet sent to one shop, oldest first. */
   async of(uid: string, shop: string): Promise<Chosen[]> {
-    const db = await this.db
-    const held = db ? await db.getAllFromIndex('chosen', 'uid', uid) : [...this.memory.values()].filter((one) => one.uid === uid)
-    return held.filter((one) => one.shop === shop).sort((a, b) => (a.m < b.m ? -1 : 1))
+    return (await this.held(uid)).filter((one) => one.shop === shop).sort((a, b) => (a.m < b.m ? -1 : 1))
   }
 
   /** The guest has turned out to be a member. */
   async adopt(from: string, to: string): Promise<void> {
+    for (const one of await this.held(from)) await this.put({ ...one, uid: to })
+  }
+
+  /** This person has left the device. */
+  async forget(uid: string): Promise<void> {
+    for (const one of await this.held(uid)) await this.remove(one.m)
+  }
+
+  private async held(uid: string): Promise<Chosen[]> {
     const db = await this.db
-    const held = db ? await db.getAllFromIndex('chosen', 'uid', from) : [...this.memory.values()].filter((one) => one.uid === from)
-    for (const one of held) await this.put({ ...one, uid: to })
+    return db ? db.getAllFromIndex('chosen', 'uid', uid) : [...this.memory.values()].filter((one) => one.uid === uid)
   }
 
   /** A device that has no room for it keeps it in memory: it is sent all the same, but does not survive a reload. */

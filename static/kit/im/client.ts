@@ -86,6 +86,11 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     return this.outbox.adopt(from, to)
   }
 
+  /** What this person had not sent from here is not sent any more. After `stop()`. */
+  drop(person: string): Promise<void> {
+    return this.outbox.forget(person)
+  }
+
   /** Leaves and forgets the person; what is unsent stays on the device under their id. */
   stop(): void {
     const line = this.line

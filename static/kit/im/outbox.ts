@@ -31,6 +31,11 @@ export class Outbox {
     for (const unsent of await this.of(from)) await this.put({ ...unsent, uid: to })
   }
 
+  /** This person has left the device. */
+  async forget(uid: string): Promise<void> {
+    for (const unsent of await this.of(uid)) await this.remove(unsent.m)
+  }
+
   async put(unsent: Unsent): Promise<void> {
     const db = await this.db
     if (!db) return void this.memory.set(unsent.m, unsent)

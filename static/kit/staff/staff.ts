@@ -1,9 +1,12 @@
 // Who of a shop's staff works on this page, and where: the session, the shops this person may work at, the one chosen.
 import { computed, ref } from 'vue'
 import { staffSession } from '@kit/auth/session'
+import { sweep } from '@kit/auth/traces'
 import type { Grant, TillRef } from '@kit/api/types'
 
 export const session = staffSession()
+/** What was typed and not sent at the desk, in the settings, in checks. A clerk's unfinished use of a voucher stays: it has to be settled. */
+session.onLeft.push(() => sweep(['octshop.agent.drafts', 'octshop.agent.settings', 'octshop.check.']))
 export const api = session.api
 export const personName = computed(() => session.me.value?.person.nickname ?? '')
 

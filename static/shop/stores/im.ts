@@ -2,6 +2,7 @@
 import { effectScope, watch } from 'vue'
 import { deviceId } from '@kit/auth/device'
 import { Guest } from '@kit/auth/guest'
+import { sweep } from '@kit/auth/traces'
 import { Courier, shelf } from '@kit/chat/courier'
 import type { FileDoor } from '@kit/chat/door'
 import { language } from '@kit/i18n'
@@ -18,6 +19,13 @@ export const OFFICIAL = 'platform'
 
 /** Drafts, each under its person. */
 export const typed = new Typed('octshop.typed')
+
+session.onLeft.push((person) => {
+  typed.forget(person)
+  // What they looked at and chose in chats, too.
+  sweep(['octshop.looked', 'octshop.answers', 'octshop.rating.later'])
+  void Promise.all([im.drop(person), shelf.forget(person)]).catch(() => undefined)
+})
 
 /** Whether somebody who has not signed in has chatted in this browser. */
 export const isGuest = (): boolean => guest.id !== ''
