@@ -21,7 +21,6 @@ from octshop_rt.im.desk.model import (
 )
 from octshop_rt.im.desk.telling import Telling
 from octshop_rt.im.guard.service import Guard
-from octshop_rt.im.wire.fields import Body
 
 PAGE = 50
 OF_BUYER = 20
@@ -49,6 +48,7 @@ class Messages:
         row = LeaveMessage(
             id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id, text=text,
             contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),
+            owed=True,
         )  # fmt: skip
         try:
             await office_store.add_message(self._db, row)
@@ -58,7 +58,7 @@ class Messages:
             if (found.case_id, found.text, found.contact) != (case.id, text, contact):
                 raise RequestConflict from None
             row = found
-        self._telling.note(case, "message_left", f"{row.id}-left", Body(id=row.id, text=text), None)
+        self._telling.left(row)
         await self._tell(row)
         return row
 

@@ -200,6 +200,7 @@ class LeaveMessage(Struct, frozen=True, kw_only=True):
     taken_at: Millis | None = None
     closed_at: Millis | None = None
     note: str = ""
+    owed: bool = False  # it does not stand in the log yet
 
 
 class Seating(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, index
 from octshop_rt.im.desk.model import Group, LeaveMessage
 from octshop_rt.im.desk.settings import SettingsDocument
@@ -25,6 +26,7 @@ MESSAGES = Collection(
         index("buyer_id", "request_id", unique=True),
         index("buyer_id", "shop_id", "-_id"),
         index("shop_id", "state", "-_id"),
+        index("created_at", partial={"owed": True}),
     ],
     shard_key=("buyer_id",),
 )
@@ -62,6 +64,16 @@ async def message_by_request(db: Database, buyer_id: str, request_id: str) -> Le
 async def add_message(db: Database, row: LeaveMessage) -> None:
     """DuplicateKey if this request has left it already."""
     await MESSAGES.insert(db, row)
+
+
+async def owed_messages(db: Database, before: Millis, limit: int) -> list[LeaveMessage]:
+    """Left before `before`, and not in the log."""
+    query = {"owed": True, "created_at": {"$lt": before}}
+    return await MESSAGES.many(db, query, sort=[("created_at", 1)], limit=limit)
+
+
+async def message_told(db: Database, message_id: str) -> None:
+    await MESSAGES.update(db, {"_id": message_id}, {"$set": {"owed": False}})
 
 
 async def messages(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 
 import structlog
 
@@ -17,8 +18,8 @@ from octshop_rt.core.errors import BadInput, Busy, DomainError, UnknownOutcome
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
-from octshop_rt.im.desk import rules, store
-from octshop_rt.im.desk.model import DESK, Agent, Case, Step
+from octshop_rt.im.desk import office_store, rules, store
+from octshop_rt.im.desk.model import DESK, Agent, Case, LeaveMessage, Step
 from octshop_rt.im.wire.fields import Body, Visibility
 
 log = structlog.get_logger(__name__)
@@ -64,23 +65,40 @@ class Telling:
         self._tasks.spawn(self._agent(agent), name="desk agent")
 
     def note(self, case: Case, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
-        """A word about a case that moved nothing: an invitation, a whisper, a card, a message left. No row owes it, so
+        """A word about a case that moved nothing: an invitation, a whisper, a card. No row owes it, so
         it is said again here for a while when the log does not take it; `m` makes it the same entry.
         """
-        self._tasks.spawn(self._insist(case.c, ev, m, body, vis), name="desk note")
+        self._tasks.spawn(self._insist(case.c, ev, m, body, vis, _AGAIN_S), name="desk note")
 
-    async def _insist(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
-        for pause in (*_AGAIN_S, 0):
+    def left(self, row: LeaveMessage) -> None:
+        """A message left stands in the log; its row owes that until it does, so upkeep says what this node did not."""
+        self._tasks.spawn(self._left(row), name="desk left")
+
+    async def _left(self, row: LeaveMessage) -> None:
+        await self.owed_left(row, _AGAIN_S)
+
+    async def owed_left(self, row: LeaveMessage, pauses: Sequence[float] = ()) -> None:
+        """Say it, again after each of `pauses`; it stays owed when the log does not take it now."""
+        body = Body(id=row.id, text=row.text)
+        if await self._insist(row.c, "message_left", f"{row.id}-left", body, None, pauses):
+            await office_store.message_told(self._db, row.id)
+
+    async def _insist(
+        self, c: str, ev: str, m: str, body: Body, vis: Visibility | None, pauses: Sequence[float] = ()
+    ) -> bool:
+        """Whether there is nothing more to say: the log holds it, or has no place for it."""
+        for pause in (*pauses, 0):
             try:
                 await self._put(c, ev, m, body, vis)
             except (Busy, UnknownOutcome):
                 await asyncio.sleep(pause)
             except DomainError as fault:
                 log.info("the desk's word has no place", c=c, ev=ev, fault=str(fault))
-                return
+                return True
             else:
-                return
+                return True
         log.warning("a word of the desk was given up", c=c, ev=ev, m=m)
+        return False
 
     async def _case(self, case: Case) -> None:
         if case.state == "queued" and case.untold:

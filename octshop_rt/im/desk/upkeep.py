@@ -16,7 +16,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation.hindsight import Hindsight
-from octshop_rt.im.desk import rules, store
+from octshop_rt.im.desk import office_store, rules, store
 from octshop_rt.im.desk.cases import Cases
 from octshop_rt.im.desk.intake import Intake
 from octshop_rt.im.desk.model import DESK, Agent, Case, Shift
@@ -181,6 +181,8 @@ class Upkeep:
                 step = next((one for one in case.history if one.rev == rev), None)
                 if step is None or step.at < before:
                     await self._telling.owed(case, rev)
+        for row in await office_store.owed_messages(self._db, before, _BATCH):
+            await self._telling.owed_left(row)
 
     async def sweep(self) -> None:
         """Compare the log with the cases, from where the last sweep ended: one node at a time, none of them needed."""
