@@ -20,6 +20,7 @@ from octshop_rt.core import ratelimit
 from octshop_rt.core.auth.model import Audience
 from octshop_rt.core.http.routes import Route
 from octshop_rt.core.mongo import Database
+from tests.http.keeping import SPOILED
 from tests.http.knocking import MISSING, Knock, Make, fresh, spelled
 from tests.http.knocks import KNOCKS
 from tests.http.world import NATIVE, PRINCIPALS, World, living
@@ -27,7 +28,6 @@ from tests.http.world import NATIVE, PRINCIPALS, World, living
 FILE = Path(__file__).parent / "matrix.toml"
 # Signing in and being slowed down leave traces of their own; everything else must stay as it was after a refusal.
 TRACES = {"sessions", "tickets", "login_codes", "login_guards"}
-SPOILED = ("expired", "revoked", "disabled")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def _audience(route: Route, name: str) -> Audience | None:
 
 async def _knock(world: World, route: Route, name: str, make: Make) -> tuple[int, bytes, Knock]:
     audience = _audience(route, name)
-    token = "" if audience is None else await world.token(name, audience)
+    token = "" if audience is None else await world.keeping.token(name, audience)
     await fresh(world, make)
     knock = await make(world, name)
     status, body = await world.ask(
@@ -132,6 +132,9 @@ async def test_every_cell_is_as_reviewed(world: World) -> None:  # issue 7, req 
     if place := os.environ.get("OCTSHOP_MATRIX_DRAFT"):
         Path(place).write_text("\n".join(draft), encoding="utf-8")
     assert not wrong, "\n".join(wrong)
+    # Only the door's look at the person can have kept this one out.
+    assert set(await world.keeping.alive("disabled", world.people["disabled"])) == {True}
+    assert set(await world.keeping.alive("revoked", world.people["revoked"])) == {False}
 
 
 def _may_leave_a_trace(key: str, changed: list[str]) -> bool:

@@ -35,6 +35,7 @@ from octshop_rt.im.guard.model import Flag
 from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
+from tests.http.keeping import Keeping
 from tests.media.recordings import mp4
 
 PASSWORD = "correct horse"
@@ -81,6 +82,7 @@ class World:
         self.phones: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self._serial = 0
+        self.keeping = Keeping(app.commerce.gate.sessions, self.token)
 
     @property
     def db(self) -> Database:
@@ -127,7 +129,7 @@ class World:
 
     async def must(self, name: str, method: str, path: str, body: Any = None) -> Any:
         """Ask as `name` and be answered."""
-        status, text = await self.ask(method, path, token=await self.token(name, NATIVE[name]), body=body)
+        status, text = await self.ask(method, path, token=await self.keeping.token(name, NATIVE[name]), body=body)
         assert status < 300, (method, path, status, text)
         return json.loads(text) if text else None
 
