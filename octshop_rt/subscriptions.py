@@ -26,7 +26,6 @@ from octshop_rt.events import (
     PaymentDoubt,
     PaymentExpired,
     PaymentSucceeded,
-    PushDue,
     RefundDue,
     RefundStarted,
     RefundSucceeded,
@@ -36,7 +35,6 @@ from octshop_rt.events import (
 )
 from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.im.insight.retention import Retention
-from octshop_rt.im.push.sender import Sender
 from octshop_rt.verify.issue import Issuer
 
 # Events nobody hears, each with its reason.
@@ -58,7 +56,6 @@ class Handlers(Struct, frozen=True, kw_only=True):
     issuer: Issuer
     changes: Changes
     retention: Retention
-    push: Sender
 
 
 def subscriptions(to: Handlers) -> list[Subscription]:
@@ -85,6 +82,5 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=EntryChanged, name="im.changed", run=to.changes.on_entry_changed, kind="job"),
         Subscription(event=FileDoubt, name="media.doubt", run=to.changes.on_file_doubt, kind="outside"),
         Subscription(event=BillPaid, name="bill.tell", run=to.bills.on_bill_paid, kind="hint"),
-        Subscription(event=PushDue, name="push.send", run=to.push.on_push_due, kind="outside"),
         Subscription(event=ChatNight, name="insight.wipe", run=to.retention.on_chat_night, kind="job"),
     ]
