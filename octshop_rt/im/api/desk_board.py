@@ -269,6 +269,7 @@ class DeskOfManagers:
         agent = await self._desk.office.arrange(
             call.who.shop_id, call.path["agent_id"], cap=body.cap, groups=body.groups, skills=body.skills
         )
+        self._desk.telling.agent(agent)
         self._desk.cases.wake(call.who.shop_id)
         return (await self._eyes(call.who, [])).agent(agent)
 

@@ -39,10 +39,11 @@ export interface Known {
   shop: string
 }
 
-/** The machine answers those in `bot`; colleagues' buyers are theirs to answer. */
+/** The machine answers those in `bot`. A word that needs an answer opens a case: without one nobody waits, whatever was
+ *  said last. */
 export function waits(one: Conversation, known: Pick<Known, 'case'>): number {
   const state = known.case?.state
-  if (state === 'ended' || state === 'bot') return 0
+  if (!state || state === 'ended' || state === 'bot') return 0
   return waitingSince(one) || (state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0)
 }
 

@@ -79,7 +79,9 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   async function look(id: string): Promise<void> {
     asked = Date.now()
     try {
-      take(await api().get<BuyerCase>(`/buyer/cases/${id}`))
+      const one = await api().get<BuyerCase>(`/buyer/cases/${id}`)
+      // An answer about the case before comes late: the buyer has begun another meanwhile.
+      if (id >= (now.value?.id ?? '')) take(one)
     } catch {
       // The next notice, the log or the clock asks again.
     }
