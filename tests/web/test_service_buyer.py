@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Product, Visit, Visitor
 from tests.web.desk import (
@@ -99,6 +99,34 @@ def test_two_agents_serve_three_buyers_who_see_their_place_move(
     says(colleague, "Hello, I take over")
     hears(second, "I take over")
     rated_and_changed(first)
+
+
+def test_a_late_answer_about_the_case_before_does_not_hide_the_new_one(
+    visit: Visit, product: Product
+) -> None:  # req I4, I8
+    begin(product, online=())
+    buyer = visit(CHAT, size="phone")
+    page = buyer.page
+    ask(buyer, "我等不及了")
+    bar(buyer, "queued")
+    page.get_by_test_id("case-quit").click()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/buyer/cases/[^/]+$"), hold)
+    page.get_by_test_id("case-sure").click()
+    bar(buyer, "ended")
+    page.wait_for_timeout(1_000)  # word of the end has come, and the page has asked what is true
+    assert held
+    page.get_by_test_id("case-again").click()
+    bar(buyer, "new")
+    for one in list(held):
+        with page.expect_response(one.request.url):
+            one.continue_()
+    page.wait_for_timeout(200)
+    bar(buyer, "new")
 
 
 def rated_and_changed(buyer: Visitor) -> None:
