@@ -122,7 +122,7 @@ def test_a_late_answer_about_the_case_before_does_not_hide_the_new_one(
     assert held
     page.get_by_test_id("case-again").click()
     bar(buyer, "new")
-    for one in list(held):
+    for one in held:
         with page.expect_response(one.request.url):
             one.continue_()
     page.wait_for_timeout(200)
