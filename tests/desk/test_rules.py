@@ -135,6 +135,37 @@ def test_hours_are_those_of_the_weekday_unless_the_day_is_unlike_others(moment: 
 
 
 @pytest.mark.parametrize(
+    ("hour", "serve_online", "gives", "serves_empty", "serves_attended"),
+    [
+        (10, False, True, True, True),
+        (10, True, True, True, True),
+        (20, False, False, False, False),  # however many are online
+        (20, True, True, False, True),  # service at night is where somebody is there
+    ],
+)
+def test_hours_hold_for_agents_unless_the_desk_serves_whenever_somebody_is_online(
+    hour: int, *, serve_online: bool, gives: bool, serves_empty: bool, serves_attended: bool
+) -> None:  # req I4
+    settings = DeskSettings(hours=HOURS, serve_online=serve_online)
+    assert rules.gives(settings, at(20, hour)) is gives
+    assert rules.serves(settings, at(20, hour), attended=False) is serves_empty
+    assert rules.serves(settings, at(20, hour), attended=True) is serves_attended
+
+
+def test_who_comes_at_night_is_not_taken_for_gone_before_the_desk_has_opened() -> None:  # req I4
+    friday_night, monday = at(20, 20), at(23, 9)
+    settings = DeskSettings(hours=HOURS, abandon_s=3_600)
+    assert rules.enqueued(case(1), settings, friday_night).due_at == monday + 60 * MINUTE
+    assert rules.enqueued(case(1), settings, at(20, 10)).due_at == at(20, 11)
+    at_once = structs.replace(settings, serve_online=True)
+    assert rules.enqueued(case(1), at_once, friday_night).due_at == at(20, 21)
+    days = [f"2026-{month}-{day}" for month in (11, 12) for day in range(20, 31)]
+    days += [f"2026-12-{day:02d}" for day in range(1, 20)]
+    never = structs.replace(settings, holidays=tuple(Holiday(day=day) for day in days))
+    assert rules.enqueued(case(1), never, friday_night).due_at == at(20, 21)  # no hour is known to wait for
+
+
+@pytest.mark.parametrize(
     ("moment", "changes"),
     [
         (at(20, 9), at(20, 12)),

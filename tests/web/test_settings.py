@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.web.conftest import Product, Size, Visit, Visitor
-from tests.web.desk import CHAT, FIRST, OTHER, SECOND, ask, begin, open_desk, token
+from tests.web.desk import CHAT, FIRST, OTHER, SECOND, ask, attend, bar, begin, open_desk, seats, token
 from tests.web.people import AGENT, COFFEE, LATTE, OWNER, BuyerByWire
 from tests.web.people import ask as call
 
@@ -55,7 +55,8 @@ def owner_wire(product: Product) -> Iterator[Any]:
         return call(method, f"{product.base}/api/v1/shop/{COFFEE}/desk/{path}", body, secret)
 
     yield desk
-    names = ("strategy", "cap", "response_timeout_s", "drop_grace_s", "idle_end_s", "hours", "holidays", "rules")
+    names = ("strategy", "cap", "response_timeout_s", "drop_grace_s", "idle_end_s", "hours", "holidays", "rules",
+             "serve_online")  # fmt: skip
     desk("PUT", "settings", dict.fromkeys(names))
 
 
@@ -162,10 +163,28 @@ def test_a_shop_that_is_closed_lets_buyers_leave_a_message(  # req I4
     phone = settings(visit, "hours", size="phone", lang="en")
     expect(phone.page.get_by_test_id("holiday")).to_have_count(3)
     phone.shot("settings-hours-phone-en")
+    # Who is online is given nobody by night, until the shop wants to serve whenever somebody is.
+    seats(product, 江晚=0)
+    attend(product, OTHER, "online")
+    buyer.page.reload()
+    expect(bar(buyer, "queued")).to_contain_text("现在是休息时间")
+    row = page.locator("[data-field=serve_online]")
+    expect(row).to_have_attribute("data-own", "false")
+    page.get_by_test_id("serve-online").click()
+    expect(row).to_have_attribute("data-own", "true")
+    owner.shot("settings-hours-online-desk")
+    save(page)
+    assert owner_wire("GET", "settings/layers")["own"]["serve_online"] is True
+    attend(product, OTHER, "online")
+    buyer.page.reload()
+    expect(bar(buyer, "queued")).to_contain_text("下一位就是您")
+    seats(product, 江晚=5)
+    bar(buyer, "human")
     page.get_by_test_id("unset-hours").click()
     page.get_by_test_id("unset-holidays").click()
+    page.get_by_test_id("unset-serve_online").click()
     save(page)
-    assert not {"hours", "holidays"} & set(owner_wire("GET", "settings/layers")["own"])
+    assert not {"hours", "holidays", "serve_online"} & set(owner_wire("GET", "settings/layers")["own"])
     expect(preview).to_have_attribute("data-open", "true")
 
 

@@ -74,9 +74,11 @@ class Assigner:
         self._tasks.spawn(self._fill(shop_id), name="desk fill")
 
     async def fill(self, shop_id: str) -> int:
-        """Assign as far as there is room; how many were."""
+        """Assign as far as there is room and the hours allow; how many were. Who waits overnight is found by the net
+        when the desk opens.
+        """
         settings = await self._office.settings(shop_id)
-        if settings.strategy == "manual":
+        if settings.strategy == "manual" or not rules.gives(settings, self._clock.now()):
             return 0
         served = 0
         try:

@@ -51,12 +51,14 @@ def moved(
 
 def enqueued(case: Case, settings: DeskSettings, at: Millis, *, first: bool = False) -> Case:
     """The fields of a case that waits: no agent, its place by the time it began to wait. `first` keeps the place it
-    had before an agent was given it and did not answer: that buyer has waited longest.
+    had before an agent was given it and did not answer: that buyer has waited longest. Who comes while nobody is given
+    anybody is not taken for gone before somebody could have served them.
     """
     since = case.waiting_since if first and case.waiting_since is not None else at
+    served_from = at if gives(settings, at) else opens_at(settings, at) or at
     return structs.replace(
         case, agent_id=None, person_id=None, agent_name=None, assigned_at=None, queued_at=since, guests=(),
-        due_at=at + settings.abandon_s * SECOND if settings.abandon_s else None,
+        due_at=served_from + settings.abandon_s * SECOND if settings.abandon_s else None,
     )  # fmt: skip
 
 
@@ -253,6 +255,18 @@ def is_open(settings: DeskSettings, at: Millis) -> bool:
     day = business_day(at)
     minute = (at - business_day_bounds(day)[0]) // MINUTE
     return any(start <= minute < end for start, end in spans_of(settings, day))
+
+
+def gives(settings: DeskSettings, at: Millis) -> bool:
+    """Whether who waits is given to who is online at that moment: within hours, and outside them where the desk wants
+    it. Taking somebody by hand asks for no hours.
+    """
+    return settings.serve_online or is_open(settings, at)
+
+
+def serves(settings: DeskSettings, at: Millis, *, attended: bool) -> bool:
+    """Whether a buyer is told that there is service: by the hours, or because somebody there serves outside them."""
+    return is_open(settings, at) or (attended and gives(settings, at))
 
 
 def opens_at(settings: DeskSettings, at: Millis) -> Millis | None:

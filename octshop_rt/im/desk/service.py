@@ -70,7 +70,7 @@ class Desk:
         self._around = around
         self._conversations = conversations
         self.office = Office(db, clock, ids)
-        self.telling = Telling(db, clock, bus, tasks, conversations)
+        self.telling = Telling(db, clock, bus, tasks, self.office, conversations)
         self.cases = Cases(db, clock, self.office, self.telling)
         self.assigner = Assigner(db, clock, tasks, self.office, self.cases, self.telling, ids.new("Z"))
         self.cases.on_wake(self.assigner.wake)

@@ -67,6 +67,7 @@ class DeskSettings(Struct, frozen=True, kw_only=True):
     reopen_s: Seconds = 86_400
     hours: tuple[Span, ...] = ()  # none: always
     holidays: tuple[Holiday, ...] = ()
+    serve_online: bool = False  # outside hours, too, who is online is given buyers
     rules: tuple[Rule, ...] = ()
     versions: tuple[int, ...] = (0, 0)
 
@@ -85,6 +86,7 @@ class DeskPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     reopen_s: Seconds | UnsetType | None = UNSET
     hours: Hours | UnsetType | None = UNSET
     holidays: Holidays | UnsetType | None = UNSET
+    serve_online: bool | UnsetType | None = UNSET
     rules: Annotated[tuple[Rule, ...], Meta(max_length=50)] | UnsetType | None = UNSET
 
 

@@ -20,6 +20,7 @@ from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk import office_store, rules, store
 from octshop_rt.im.desk.model import DESK, Agent, Case, LeaveMessage, Step
+from octshop_rt.im.desk.office import Office
 from octshop_rt.im.wire.fields import Body, Visibility
 
 log = structlog.get_logger(__name__)
@@ -42,8 +43,11 @@ EVENTS: dict[str, str] = {
 class Telling:
     """Says and notifies. Nothing here decides, and nothing waits for it."""
 
-    def __init__(self, db: Database, clock: Clock, bus: Bus, tasks: TaskRegistry, conversations: Conversations) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, bus: Bus, tasks: TaskRegistry, office: Office, conversations: Conversations
+    ) -> None:
         self._db = db
+        self._office = office
         self._clock = clock
         self._bus = bus
         self._tasks = tasks
@@ -211,9 +215,10 @@ class Telling:
             self._told.pop(shop_id, None)
 
     async def pace(self, shop_id: str) -> tuple[int, int]:
-        """(seats, milliseconds a conversation holds one) at a shop now."""
+        """(seats, milliseconds a conversation holds one) at a shop now; outside hours nobody's turn comes by itself."""
         now = self._clock.now()
-        seats = sum(one.cap for one in await store.online(self._db, shop_id, now - rules.HERE_MS))
+        gives = rules.gives(await self._office.settings(shop_id), now)
+        seats = sum(one.cap for one in await store.online(self._db, shop_id, now - rules.HERE_MS)) if gives else 0
         ended = await store.ended_since(self._db, shop_id, now - 7_200_000, 50)
         return seats, rules.handling_ms(ended)
 

@@ -106,7 +106,9 @@ class Upkeep:
             log.debug("not due any more", case=case.id, at=now)
 
     async def _unanswered(self, case: Case) -> None:
-        """Given to somebody else, if there is somebody; whoever has it keeps it otherwise, and is asked again."""
+        """Given to somebody else, if there is somebody and the hours allow; whoever has it keeps it otherwise, and is
+        asked again.
+        """
         now = self._clock.now()
         settings = await self._office.settings(case.shop_id)
         agents = await store.online(self._db, case.shop_id, now - rules.HERE_MS)
@@ -116,7 +118,7 @@ class Upkeep:
             if one.id != case.agent_id and one.load < one.cap and one.id not in case.passed
             and rules.may_serve(one, case, settings, now)
         ]  # fmt: skip
-        if others or settings.strategy == "manual":
+        if rules.gives(settings, now) and (others or settings.strategy == "manual"):
             await self._cases.requeue(
                 case.id, "timeout", DESK, passed=case.agent_id,
                 only=lambda seen: seen.rev == case.rev and seen.state == "human",

@@ -152,7 +152,7 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   const clock = window.setInterval(() => {
     const one = now.value
     if (!one || document.visibilityState !== 'visible' || one.state === 'ended') return
-    const nobody = one.state !== 'human' && !(one.open_now && one.attended)
+    const nobody = one.state !== 'human' && !(one.serves_now && one.attended)
     if (one.state === 'queued' || (nobody && Date.now() - asked >= OPENS_MS)) ask(one.id)
   }, AGAIN_MS)
 
