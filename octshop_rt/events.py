@@ -186,3 +186,12 @@ class ChatNight(Event, frozen=True, kw_only=True):
     """Due: the night in which old chats are wiped where a shop asked for it."""
 
     day: str
+
+
+class PushDue(Event, frozen=True, kw_only=True):
+    """Tell one device of the words up to `s` of an unread spell. `round` counts the tries."""
+
+    spell_id: str
+    subscription_id: str
+    s: int
+    round: int = 0

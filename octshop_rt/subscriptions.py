@@ -26,6 +26,7 @@ from octshop_rt.events import (
     PaymentDoubt,
     PaymentExpired,
     PaymentSucceeded,
+    PushDue,
     RefundDue,
     RefundStarted,
     RefundSucceeded,
@@ -35,6 +36,7 @@ from octshop_rt.events import (
 )
 from octshop_rt.im.conversation.changes import Changes
 from octshop_rt.im.insight.retention import Retention
+from octshop_rt.im.push.sender import Sender
 from octshop_rt.verify.issue import Issuer
 
 # Events nobody hears, each with its reason.
@@ -56,6 +58,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
     issuer: Issuer
     changes: Changes
     retention: Retention
+    push: Sender
 
 
 def subscriptions(to: Handlers) -> list[Subscription]:
@@ -82,5 +85,6 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=EntryChanged, name="im.changed", run=to.changes.on_entry_changed, kind="job"),
         Subscription(event=FileDoubt, name="media.doubt", run=to.changes.on_file_doubt, kind="outside"),
         Subscription(event=BillPaid, name="bill.tell", run=to.bills.on_bill_paid, kind="hint"),
+        Subscription(event=PushDue, name="push.send", run=to.push.on_push_due, kind="outside"),
         Subscription(event=ChatNight, name="insight.wipe", run=to.retention.on_chat_night, kind="job"),
     ]

@@ -243,6 +243,7 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer, 
         issuer=verify.issuer,
         changes=im.changes,
         retention=service.insight.retention,
+        push=service.pushing.sender,
     )
 
 
@@ -258,6 +259,9 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError(message)
     if not settings.http.origin.startswith("https://"):
         message = "settings: [http] public_url must be the https:// address browsers use: cookies are sent to no other"
+        raise SettingsError(message)
+    if settings.push.sandbox_url:
+        message = "settings: the simulator of a push service ([push] sandbox_url) is refused in production"
         raise SettingsError(message)
     if settings.assistant.url and not settings.assistant.url.startswith("https://"):
         message = "settings: [assistant] url must be https in production"

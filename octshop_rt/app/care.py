@@ -9,6 +9,7 @@ from octshop_rt.app.answering import Answering, raise_answering
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.app.insight import Insight, raise_insight
+from octshop_rt.app.pushing import Pushing, raise_pushing
 from octshop_rt.app.visiting import raise_visitors
 from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.shop.official import official
@@ -55,6 +56,7 @@ class Care:
     answering: Answering
     insight: Insight
     visitors: Visitors
+    pushing: Pushing
     routes: list[Route]
     foundation: Foundation
     commerce: Commerce
@@ -65,9 +67,11 @@ class Care:
         self.desk.start()
         self.answering.start()
         await self.insight.start()
+        self.pushing.watch.start()
 
     async def stop(self) -> None:
         """No new work."""
+        await self.pushing.watch.stop()
         await self.insight.stop()
         await self.answering.stop()
         await self.desk.stop()
@@ -90,12 +94,14 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
     answering = raise_answering(on, commerce, im, desk, guard)
     insight = raise_insight(on, commerce, im, guard)
     visitors = raise_visitors(on, commerce, desk, guard)
+    pushing = raise_pushing(on, commerce, im)
     return Care(
         desk=desk,
         handover=handover,
         answering=answering,
         insight=insight,
         visitors=visitors,
+        pushing=pushing,
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
@@ -103,6 +109,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
             *answering.routes,
             *insight.routes,
             *VisitorApi(visitors).routes(),
+            *pushing.routes,
         ],
         foundation=on,
         commerce=commerce,

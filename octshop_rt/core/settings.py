@@ -109,6 +109,25 @@ class AssistantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     concurrent: int = 4
 
 
+class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Web Push. `services`: hosts of push services we call, over https alone; `*.` stands for labels before.
+
+    `contact` (mailto: or https:) is how a push service reaches us, our public address where it is empty. `sandbox_url`
+    is the simulator; refused in production. `grace_s`: how long somebody must be away before they are told.
+    """
+
+    contact: str = ""
+    services: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        "updates.push.services.mozilla.com",
+        "*.notify.windows.com",
+        "web.push.apple.com",
+    )
+    sandbox_url: str = ""
+    grace_s: float = 20
+    seconds: float = 10
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it. Business figures (periods, rates, switches) are not here: they are versioned documents."""
 
@@ -123,6 +142,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sandbox: SandboxSettings = SandboxSettings()
     files: FilesSettings = FilesSettings()
     assistant: AssistantSettings = AssistantSettings()
+    push: PushSettings = PushSettings()
 
     @property
     def production(self) -> bool:

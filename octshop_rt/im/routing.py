@@ -208,6 +208,10 @@ class Router:
         """Whether somebody here listens in any of `rooms`."""
         return self._mine.holds(rooms)
 
+    def anywhere(self, rooms: Sequence[str]) -> bool:
+        """Whether somebody listens in any of `rooms` on any node; a node that is not known for sure may have them."""
+        return self._mine.holds(rooms) or bool(self._others.interested(rooms))
+
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def _room(self, room: str, there: bool) -> None:

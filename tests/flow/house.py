@@ -26,7 +26,8 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.http.routes import API
 from octshop_rt.core.http.server import runner
-from octshop_rt.core.settings import HttpSettings, MongoSettings, RedisSettings, SandboxSettings, Settings
+from octshop_rt.core.settings import HttpSettings, MongoSettings, PushSettings, RedisSettings, SandboxSettings, Settings
+from octshop_rt.sandbox.push import SimulatedPushService
 from octshop_rt.sandbox.server import Sandbox
 
 PASSWORD = "a-long-demo-password"
@@ -92,7 +93,10 @@ class Client:
 class House:
     """Nodes, the simulator, and what was put on sale."""
 
-    def __init__(self, nodes: list[product.App], bases: list[str], sandbox: Sandbox, phone: str) -> None:
+    def __init__(
+        self, nodes: list[product.App], bases: list[str], sandbox: Sandbox, phone: str, push: SimulatedPushService
+    ) -> None:
+        self.push = push
         self.nodes = nodes
         self.bases = bases
         self.sandbox = sandbox
@@ -127,6 +131,9 @@ async def house(mongo: MongoSettings, folder: Path, *, redis_url: str = "", node
         merchant = sandbox.merchant("1900000109", "wxd678efh567hg6787", "八爪鱼生活")
         gateway = await sandbox.start("127.0.0.1", 0)
         stack.push_async_callback(sandbox.stop)
+        push = SimulatedPushService(Clock(), production=False)
+        push_url = await push.start("127.0.0.1", 0)
+        stack.push_async_callback(push.stop)
         ports = [free_port() for _ in range(nodes)]
         bases = [f"http://127.0.0.1:{port}" for port in ports]
         notify = f"{bases[-1]}{API}{notice_path(DEFAULT_ACCOUNT)}"
@@ -140,6 +147,7 @@ async def house(mongo: MongoSettings, folder: Path, *, redis_url: str = "", node
                 http=HttpSettings(port=port),
                 wechat={DEFAULT_ACCOUNT: sandbox.settings(merchant, gateway, notify)},
                 sandbox=SandboxSettings(url=gateway),
+                push=PushSettings(sandbox_url=push_url, grace_s=1),
             )
             one = await stack.enter_async_context(product.running(settings))
             serving = runner(one.web)
@@ -147,7 +155,7 @@ async def house(mongo: MongoSettings, folder: Path, *, redis_url: str = "", node
             stack.push_async_callback(serving.cleanup)
             await web.TCPSite(serving, "127.0.0.1", port).start()
             apps.append(one)
-        built = House(apps, bases, sandbox, gateway)
+        built = House(apps, bases, sandbox, gateway, push)
         await furnish(built)
         yield built
 

@@ -10,7 +10,15 @@ import pytest
 
 from octshop_rt import app as product
 from octshop_rt.core.crypto import Secrets
-from octshop_rt.core.settings import HttpSettings, MongoSettings, SandboxSettings, Settings, SettingsError, SmsSettings
+from octshop_rt.core.settings import (
+    HttpSettings,
+    MongoSettings,
+    PushSettings,
+    SandboxSettings,
+    Settings,
+    SettingsError,
+    SmsSettings,
+)
 
 
 def safe(folder: Path) -> Settings:
@@ -36,6 +44,7 @@ async def test_a_safe_production_is_built(tmp_path: Path) -> None:
     ("change", "word"),
     [
         ({"sandbox": SandboxSettings(url="http://127.0.0.1:1")}, "simulator"),
+        ({"push": PushSettings(sandbox_url="http://127.0.0.1:1")}, "push service"),
         ({"sms": SmsSettings()}, "sms"),
         ({"http": HttpSettings(public_url="http://mall.example")}, "https"),
     ],

@@ -56,6 +56,10 @@ class Log:
         """The highest number."""
         return await store.tail(self._db, c)
 
+    async def read_marks(self, c: str) -> dict[str, int]:
+        """How far each person has read."""
+        return {one.u: one.read_seq for one in await store.memberships(self._db, [c])}
+
     async def spoken(self, c: str, after: Millis | None, until: Millis | None) -> list[Entry]:
         """Entries with after < ts ≤ until (None: no bound), in order. Found by halving, not by reading it all."""
         head = await store.tail(self._db, c)
