@@ -31,6 +31,7 @@ from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.guard import checks as guard_checks
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight import checks as insight_checks
+from octshop_rt.im.push import checks as push_checks
 from octshop_rt.im.visitor import checks as visitor_checks
 from octshop_rt.im.visitor.service import Visitors
 from octshop_rt.im.wire.fields import Context
@@ -42,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     *guard_checks.CHECKS,
     *insight_checks.CHECKS,
     *visitor_checks.CHECKS,
+    *push_checks.CHECKS,
 )
 
 _LEVELS = (1, 3, 10, 30)  # orders made at the shop from which a buyer is of level 1, 2, 3, 4

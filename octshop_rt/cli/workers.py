@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, cast
 
 import msgspec
 
 from octshop_rt.cli.words import WorkerFailed
-from octshop_rt.core.settings import PREFIX, Settings
+from octshop_rt.core.settings import Settings, variables
 from octshop_rt.embedded.process import Child, start
 
 READY_SECONDS = 30
@@ -38,7 +37,7 @@ async def worker(settings: Settings, data: Path, number: int, sandbox_port: int)
     """`octshop-rt serve` as a child until the block ends. Its settings travel as variables."""
     port = port_of(settings.http.port, sandbox_port, number)
     http = msgspec.structs.replace(settings.http, port=port)
-    own = dict(variables(msgspec.to_builtins(msgspec.structs.replace(settings, http=http))))
+    own = variables(msgspec.structs.replace(settings, http=http))
     child = start(
         [sys.executable, "-m", "octshop_rt", "serve"],
         data / f"server-{number + 1}.log",
@@ -51,15 +50,6 @@ async def worker(settings: Settings, data: Path, number: int, sandbox_port: int)
         yield Worker(origin=http.origin, child=child)
     finally:
         await child.stop(STOP_SECONDS)
-
-
-def variables(tree: Mapping[str, Any], path: str = PREFIX) -> Iterator[tuple[str, str]]:
-    """Settings as `OCTSHOP__A__B` variables; what is empty keeps its default."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from variables(cast("Mapping[str, Any]", value), f"{path}{name.upper()}__")
-        elif value:
-            yield f"{path}{name.upper()}", str(value)
 
 
 async def _ready(port: int, child: Child, log: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -185,4 +186,25 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
                 message = f"settings: {name} goes below {part}, which holds a value"
                 raise SettingsError(message)
             place = cast("dict[str, Any]", below)
-        place[last] = value
+        place[last] = _told(value)
+
+
+def _told(value: str) -> object:
+    """What a variable holds: a list is written as JSON; everything else is text, and the field's type reads it."""
+    if value.startswith("["):
+        with contextlib.suppress(msgspec.DecodeError):  # "[::1]" is an address
+            return msgspec.json.decode(value, type=list[Any])
+    return value
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The variables from which `load` makes these settings again, wherever nothing else is set."""
+    return dict(_variables(msgspec.to_builtins(settings), PREFIX))
+
+
+def _variables(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _variables(cast("Mapping[str, Any]", value), f"{path}{name.upper()}__")
+        elif value is not None:
+            yield f"{path}{name.upper()}", value if isinstance(value, str) else msgspec.json.encode(value).decode()

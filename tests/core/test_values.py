@@ -106,6 +106,20 @@ def test_settings_come_from_a_file_and_the_environment(tmp_path: Path) -> None:
     assert settings.load(None, {}).production
 
 
+def test_settings_pass_through_variables_whole() -> None:
+    """To further processes: lists, what was emptied, numbers that are zero, and words that only look like a list."""
+    tree = {
+        "mode": "demo",
+        "http": {"host": "[::1]", "port": 81, "origins": ["https://a.example", "https://b.example"], "proxies": []},
+        "mongo": {"apart": {"im": "mongodb://x/?a=b"}},
+        "push": {"services": [], "grace_s": 0, "contact": "[ops"},
+        "assistant": {"concurrent": 0},
+    }
+    one = msgspec.convert(tree, settings.Settings)
+    assert settings.load(None, settings.variables(one)) == one
+    assert settings.load(None, settings.variables(settings.Settings())) == settings.Settings()
+
+
 @pytest.mark.parametrize(
     ("text", "environment"),
     [

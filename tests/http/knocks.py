@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from octshop_rt.core.auth.model import Audience
-from tests.http import knocks_answers, knocks_desk, knocks_insight
+from tests.http import knocks_answers, knocks_desk, knocks_insight, knocks_push
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
-from tests.http.world import PASSWORD, World, photo
+from tests.http.parcels import photo
+from tests.http.world import PASSWORD, World
 
 
 def login_code(folder: str) -> Make:
@@ -327,4 +328,5 @@ KNOCKS: dict[str, dict[str, Make]] = {
     ),
     **knocks_answers.KNOCKS,
     **knocks_insight.KNOCKS,
+    **knocks_push.KNOCKS,
 }

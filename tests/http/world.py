@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import socket
 from collections.abc import AsyncGenerator
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import segno
 from aiohttp import web
 
 from octshop_rt.app import App, build
@@ -27,7 +25,7 @@ from octshop_rt.core.auth.model import Audience, Buyer, Device
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.server import runner
 from octshop_rt.core.mongo import Database
-from octshop_rt.core.settings import HttpSettings, SandboxSettings, Settings
+from octshop_rt.core.settings import HttpSettings, PushSettings, SandboxSettings, Settings
 from octshop_rt.im.answer import store as answer_store
 from octshop_rt.im.conversation.model import Appended
 from octshop_rt.im.guard import store as guard_store
@@ -36,6 +34,7 @@ from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
 from tests.http.keeping import Keeping
+from tests.http.parcels import browser, photo
 from tests.media.recordings import mp4
 
 PASSWORD = "correct horse"
@@ -299,6 +298,8 @@ class World:
         self.ids["file_unsent"] = await self.file("buyer_a")
         for buyer in BUYERS:
             self.ids[f"film{buyer.removeprefix('buyer')}"] = await self.film(buyer, "/buyer/files")
+        for name in ("buyer_a", "buyer_b", "owner_m2"):
+            await self.must(name, "PUT", f"/{NATIVE[name]}/push", browser(name))
         self.ids["film_owner"] = await self.film("owner", "/shop/S1/files")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)
@@ -346,13 +347,6 @@ class World:
         await self.app.commerce.inventory.add(stock)
 
 
-def photo(text: str) -> bytes:
-    """A PNG with a QR code."""
-    out = io.BytesIO()
-    segno.make(text).save(out, kind="png", scale=4)
-    return out.getvalue()
-
-
 @asynccontextmanager
 async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
     """The product, served on a free port, with the payment simulator behind it; settled."""
@@ -371,6 +365,7 @@ async def living(db: Database, folder: Path) -> AsyncGenerator[World]:
         http=HttpSettings(public_url=url, port=port),
         wechat={"default": wechat},
         sandbox=SandboxSettings(url=gateway),
+        push=PushSettings(services=("push.invalid",)),
     )
     app = await build(settings, db=db)
     server = runner(app.web)

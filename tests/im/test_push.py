@@ -17,11 +17,13 @@ from octshop_rt.core.auth.model import Audience, Buyer, Device, Staff
 from octshop_rt.core.bus import Bus, LocalBus
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.dispatcher import Dispatcher, Subscription
+from octshop_rt.core.errors import NotFound
+from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.core.settings import PushSettings
 from octshop_rt.events import PushDue
-from octshop_rt.im.push import store
+from octshop_rt.im.push import checks, store
 from octshop_rt.im.push.facts import Facts
 from octshop_rt.im.push.model import BadDevice
 from octshop_rt.im.push.sealing import Vapid
@@ -265,6 +267,40 @@ async def test_a_slow_service_holds_nobody_up(db: Database, town: Town, service:
         await agent.close()
 
 
+async def test_fsck_sees_a_spell_and_a_device_that_cannot_be(
+    two: tuple[Desk, Desk], service: SimulatedPushService
+):  # req I5
+    one, other = two
+    phone = await one.wakes(await one.signed_in("buyer-1"), service)
+    buyer, agent, c = await talk(one, other)
+    await buyer.close()
+    await agent.say(c, "到货了")
+    await until(lambda: phone.got)
+    await agent.close()
+    for desk in two:
+        await desk.watch.stop()
+    assert not (await examine(one.db, checks.CHECKS)).findings
+    spell = await store.spell(one.db, f"{c}:buyer")
+    assert spell is not None
+    wrong: list[dict[str, Any]] = [
+        {"s": spell.s + 1}, {"told_s": spell.s + 1}, {"due_at": 1}, {"away_at": 1}, {"told_at": None},
+        {"side": "staff"}, {"shop_id": "S2"}, {"buyer_id": "buyer-2"}, {"state": "waiting"},
+        {"state": "idle", "due_at": 1}, {"state": "told", "told_s": 0},
+    ]  # fmt: skip
+    for fields in wrong:
+        whole = {name: value for name, value in structs.asdict(spell).items() if name != "id"}
+        await store.SPELLS.update(one.db, {"_id": spell.id}, {"$set": whole | fields})
+        found = (await examine(one.db, checks.CHECKS)).findings
+        assert {(one.check, one.object_id) for one in found} == {("F95", spell.id)}, fields
+    await store.SPELLS.delete(one.db, {"_id": spell.id})
+    (device,) = await store.of_people(one.db, ["buyer-1"], "buyer")
+    for fields in ({"endpoint": phone.endpoint + "x"}, {"p256dh": "A" * 87}, {"auth": "A" * 21 + "="}):
+        before = {name: value for name, value in structs.asdict(device).items() if name != "id"}
+        await store.SUBSCRIPTIONS.update(one.db, {"_id": device.id}, {"$set": before | fields})
+        found = (await examine(one.db, checks.CHECKS)).findings
+        assert [(one.check, one.object_id) for one in found] == [("F96", device.id)], fields
+
+
 async def test_who_has_signed_out_there_is_not_woken(
     two: tuple[Desk, Desk], service: SimulatedPushService
 ):  # req I5; acceptance 22
@@ -293,7 +329,8 @@ async def test_a_device_has_one_owner_and_nobody_removes_anothers(
         phone = await one.wakes(first, service)
         row = await one.devices.put(second, **phone.body, preview=True, lang="en")
         assert await store.of_people(db, ["buyer-1"], "buyer") == []
-        await one.devices.drop(first, row.id)
+        with pytest.raises(NotFound):
+            await one.devices.drop(first, row.id)
         assert [one.id for one in await store.of_people(db, ["buyer-2"], "buyer")] == [row.id]
         await one.devices.drop(second, row.id)
         assert await store.of_people(db, ["buyer-2"], "buyer") == []

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from octshop_rt.core.auth.model import STAFF, VISITOR, Buyer, Staff
 from octshop_rt.core.clock import MINUTE
-from octshop_rt.core.errors import DEFAULT_LANG, Lang
+from octshop_rt.core.errors import DEFAULT_LANG, Lang, NotFound
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.im.push.model import AuthSecret, BadDevice, Endpoint, PublicKey
 from octshop_rt.im.push.service import Devices
@@ -55,12 +55,12 @@ class PushApi:
             Route("PUT", "/buyer/push", self.buyer_put, permission=VISITOR, body=PushDevice, answer=PushDeviceView,
                   limit=CHANGES, errors=(BadDevice,), summary=put),
             Route("DELETE", "/buyer/push/{subscription_id}", self.buyer_drop, permission=VISITOR, limit=CHANGES,
-                  summary=drop),
+                  errors=(NotFound,), summary=drop),
             Route("GET", "/staff/push", self.staff_key, permission=STAFF, answer=PushKey, summary=key),
             Route("PUT", "/staff/push", self.staff_put, permission=STAFF, body=PushDevice, answer=PushDeviceView,
                   limit=CHANGES, errors=(BadDevice,), summary=put),
             Route("DELETE", "/staff/push/{subscription_id}", self.staff_drop, permission=STAFF, limit=CHANGES,
-                  summary=drop),
+                  errors=(NotFound,), summary=drop),
         ]  # fmt: skip
 
     async def buyer_key(self, call: Call[Buyer]) -> PushKey:

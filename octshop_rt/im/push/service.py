@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from octshop_rt.core.auth.model import Buyer, Staff
 from octshop_rt.core.clock import Clock
-from octshop_rt.core.errors import Lang
+from octshop_rt.core.errors import Lang, NotFound
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import PushSettings
 from octshop_rt.im.conversation.model import Party
@@ -53,5 +53,7 @@ class Devices:
         return row
 
     async def drop(self, who: Party, subscription_id: str) -> None:
-        """Wake it no more; not there or not theirs: nothing happens."""
-        await store.drop(self._db, subscription_id, who.ids if isinstance(who, Buyer) else [who.person_id])
+        """Wake it no more. NotFound if there is none of theirs."""
+        mine = who.ids if isinstance(who, Buyer) else [who.person_id]
+        if not await store.drop(self._db, subscription_id, mine):
+            raise NotFound
