@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from msgspec import structs
 
 from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import MINUTE, SECOND, TestClock, business_day
-from octshop_rt.core.errors import Busy, UnknownOutcome
+from octshop_rt.core.errors import UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
-from octshop_rt.im.conversation.model import Appended
-from octshop_rt.im.desk import rules, store, telling
+from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.checks import CHECKS
 from octshop_rt.im.desk.messages import Messages
 from octshop_rt.im.desk.model import DESK, Case, Seating, Step
@@ -239,27 +237,6 @@ async def test_a_lost_assignment_gives_back_only_the_place_that_it_took(
         await one.desk.assigner.fill(SHOP)
         await one.quiet()
         assert [slot.at for slot in (await one.desk.office.agent(SHOP, "S1:U1")).slots] == [theirs]
-
-
-async def test_a_word_that_no_case_owes_is_said_again_when_the_log_does_not_take_it(
-    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with node(db, clock, works=False) as one:
-        case = await one.asks("B1")
-        await one.quiet()
-        say, refusals = one.conversations.say, [Busy(), UnknownOutcome()]
-
-        async def slow(c: str, **said: Any) -> Appended:
-            if refusals:
-                raise refusals.pop()
-            return await say(c, **said)
-
-        monkeypatch.setattr(telling, "_AGAIN_S", (0.01, 0.01))
-        monkeypatch.setattr(one.conversations, "say", slow)
-        await one.desk.messages.leave(buyer("B1"), case, "明天请回电", "", one.request_id())
-        await one.quiet()
-        rows = await log.page(db, case.c, 1, 100, 100, newest=False)
-        assert [row.b.text for row in rows if row.b.ev == "message_left"] == ["明天请回电"]
 
 
 async def test_words_of_the_desk_that_were_not_said_are_said_later(

@@ -11,6 +11,7 @@ from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.model import Agent, Case, CaseEnded, DeskChanged, DeskFull, NoSuchCase, Reason
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.telling import Telling
+from octshop_rt.im.wire.fields import Body
 
 Decide = Callable[[Case], Case]
 Heard = Callable[[Case], None]
@@ -76,6 +77,8 @@ class Cases:
             self._telling.case(done)
             for hear in self._moved:
                 hear(done)
+        elif done.asides != seen.asides:
+            self._telling.aside(done)
         if done.state == "queued":
             self._wake(done.shop_id)
 
@@ -114,9 +117,9 @@ class Cases:
 
     async def end(
         self, case_id: str, why: Reason, by: str, *, resolved: bool | None = None, request_id: str | None = None,
-        guard: Callable[[Case], None] | None = None,
+        guard: Callable[[Case], None] | None = None, moved_to: Body | None = None,
     ) -> Case:  # fmt: skip
-        """End it; ended already by the same request: as it is. CaseEnded by another."""
+        """End it; ended already by the same request: as it is. CaseEnded by another. `moved_to`: where it goes on."""
         now = self._clock.now()
 
         def decide(case: Case) -> Case:
@@ -128,7 +131,8 @@ class Cases:
                 raise CaseEnded
             silent = case.state == "new"
             over = rules.finished(case, now, resolved=resolved)
-            return rules.moved(over, "ended", why, at=now, by=by, request_id=request_id, silent=silent)
+            done = rules.moved(over, "ended", why, at=now, by=by, request_id=request_id, silent=silent)
+            return done if moved_to is None else rules.owing(done, done.rev, "moved_to", moved_to, now)
 
         return await self.change(case_id, decide)
 

@@ -118,10 +118,9 @@ class Handover:
         fresh = await self._desk.cases.change(fresh.id, receive)
         if case.state != "ended":
             await self._desk.cases.end(
-                case_id, "to_platform", who.person_id, request_id=request_id, guard=lambda seen: may_pass_on(who, seen)
-            )
-        body = Body(id=fresh.c, who=who.name, to=shop_id, text=fresh.id)
-        self._desk.telling.note(case, "moved_to", f"{case.id}-{fresh.id[-6:]}", body, None)
+                case_id, "to_platform", who.person_id, request_id=request_id, guard=lambda seen: may_pass_on(who, seen),
+                moved_to=Body(id=fresh.c, who=who.name, to=shop_id, text=fresh.id),
+            )  # fmt: skip
         return fresh
 
 

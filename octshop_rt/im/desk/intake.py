@@ -247,9 +247,8 @@ class Intake:
             return await self.open(conversation, card)
         if card is None or (case.card is not None and (case.card.k, case.card.id) == (card.k, card.id)):
             return case
-        changed = await self._cases.change(case.id, lambda seen: structs.replace(seen, card=card))
-        self._show(changed)
-        return changed
+        now = self._clock.now()
+        return await self._cases.change(case.id, lambda seen: _shown(seen, card, seen.rev + 1, now))
 
     async def open(self, conversation: Conversation, card: Card | None, *, before: Case | None = None) -> Case:
         """A new case in state new; the one that is open if somebody was faster."""
@@ -262,10 +261,12 @@ class Intake:
         row = Case(
             id=self._ids.new("Z"), c=conversation.id, shop_id=conversation.shop_id,
             merchant_id=conversation.merchant_id, buyer_id=conversation.buyer_id, state="new", open=True, rev=1,
-            opened_at=now, card=card, due_at=now + _NEW_LASTS_MS,
+            opened_at=now, due_at=now + _NEW_LASTS_MS,
             buyer_s=last.buyer_s if last else 0, staff_s=last.staff_s if last else 0,
             last_agent_id=last.agent_id if last and lately else None, before_id=before.id if before else None,
         )  # fmt: skip
+        if card is not None:
+            row = _shown(row, card, row.rev, now)
         try:
             await store.add_case(self._db, row)
         except DuplicateKey:
@@ -273,7 +274,8 @@ class Intake:
             if found is None:  # ended between the two questions
                 raise DeskChanged from None
             return found
-        self._show(row)
+        if row.asides:
+            self._telling.aside(row)
         for hear in self._opened:
             hear(conversation, row)
         return row
@@ -284,18 +286,13 @@ class Intake:
             return None
         return await self._around.card(conversation.buyer_id, conversation.shop_id, ctx)
 
-    def _show(self, case: Case) -> None:
-        card = case.card
-        if card is not None:
-            body = Body(
-                id=card.id,
-                title=card.title,
-                price_fen=card.price_fen,
-                picture=card.picture,
-                text=card.k,
-                name=card.state,
-            )
-            self._telling.note(case, "context", f"{case.id}-c{case.rev}", body, None)
+
+def _shown(case: Case, card: Card, rev: int, at: Millis) -> Case:
+    """The case with what is being looked at, which this change owes the log."""
+    body = Body(
+        id=card.id, title=card.title, price_fen=card.price_fen, picture=card.picture, text=card.k, name=card.state
+    )
+    return rules.owing(structs.replace(case, card=card), rev, "context", body, at)
 
 
 def _tells_nothing_new(case: Case, word: Word) -> bool:

@@ -11,6 +11,7 @@ from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Id
 from octshop_rt.core.money import Fen
 from octshop_rt.core.statemachine import Life
+from octshop_rt.im.wire.fields import Body, Visibility
 
 # The platform's own official service is a shop like any other to chat, with grants, settings and a board of its own.
 PLATFORM_SHOP = "platform"
@@ -81,6 +82,16 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
 
+class Aside(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A word that the change of this rev owes the log besides its step's: a card, an invitation, where it goes on."""
+
+    rev: int
+    ev: str
+    body: Body
+    vis: Visibility | None = None
+    at: Millis
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """One stretch of service. `rev` grows with every change: who changes a case names the rev it has seen.
 
@@ -125,6 +136,7 @@ class Case(Struct, frozen=True, kw_only=True):
     ended_at: Millis | None = None
     resolved: bool | None = None
     untold: tuple[int, ...] = ()  # revs whose words the log does not hold yet
+    asides: tuple[Aside, ...] = ()  # of revs in `untold` alone
     history: tuple[Step, ...] = ()
 
 

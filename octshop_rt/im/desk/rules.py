@@ -9,8 +9,9 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from octshop_rt.core.clock import DAY, MINUTE, SECOND, SHANGHAI, Millis, as_datetime, business_day, business_day_bounds
-from octshop_rt.im.desk.model import LIFE, MOST_HISTORY, Agent, BadHours, Card, Case, CaseState, Reason, Step
+from octshop_rt.im.desk.model import LIFE, MOST_HISTORY, Agent, Aside, BadHours, Card, Case, CaseState, Reason, Step
 from octshop_rt.im.desk.settings import DeskPatch, DeskSettings
+from octshop_rt.im.wire.fields import Body, Visibility
 
 # Presence is renewed every 15 s: three missed and the person is not there.
 HERE_MS = 45 * SECOND
@@ -47,6 +48,18 @@ def moved(
     return structs.replace(
         case, state=now, open=now != "ended", rev=case.rev + 1, history=history, untold=untold,
     )  # fmt: skip
+
+
+def owing(case: Case, rev: int, ev: str, body: Body, at: Millis, vis: Visibility | None = None) -> Case:
+    """The case whose change to `rev` owes the log a word besides its step's; one such word a rev."""
+    aside = Aside(rev=rev, ev=ev, body=body, vis=vis, at=at)
+    untold = case.untold if rev in case.untold else (*case.untold, rev)
+    return structs.replace(case, untold=untold, asides=(*case.asides, aside))
+
+
+def owed_since(case: Case, rev: int) -> Millis:
+    """When the words of this rev became due; 0 where nobody knows any more."""
+    return next((one.at for one in (*case.history, *case.asides) if one.rev == rev), 0)
 
 
 def enqueued(case: Case, settings: DeskSettings, at: Millis, *, first: bool = False) -> Case:

@@ -262,6 +262,7 @@ class Desk:
         """Ask a colleague of the shop to join: they are told, and the case stands in their list. Who serves stays."""
         await self.of_shop(who, case_id)
         guest = await self.office.agent(who.shop_id, agent_id)
+        now = self._clock.now()
 
         def decide(case: Case) -> Case:
             if request_id in case.asked or guest.person_id in case.guests:
@@ -270,11 +271,11 @@ class Desk:
             if len(case.guests) >= MOST_GUESTS:
                 raise TooManyGuests
             asked = (*case.asked, request_id)[-_MOST_ASKED:]
-            return structs.replace(case, guests=(*case.guests, guest.person_id), asked=asked)
+            with_guest = structs.replace(case, guests=(*case.guests, guest.person_id), asked=asked)
+            body = Body(id=case.id, who=who.name, to=guest.name, text=note or None)
+            return rules.owing(with_guest, case.rev + 1, "invited", body, now, "staff")
 
         case = await self.cases.change(case_id, decide)
-        body = Body(id=case.id, who=who.name, to=guest.name, text=note or None)
-        self.telling.note(case, "invited", f"{case.id}-{guest.person_id[-4:]}i", body, "staff")
         self.telling.agent(guest)
         return case
 

@@ -125,7 +125,7 @@ def _seated(one: Seating) -> list[dict[str, Any]]:
 
 async def told(db: Database, case_ids: Sequence[str], rev: int) -> None:
     """The log holds the words of this rev of these cases."""
-    await CASES.update_many(db, {"_id": {"$in": list(case_ids)}}, {"$pull": {"untold": rev}})
+    await CASES.update_many(db, {"_id": {"$in": list(case_ids)}}, {"$pull": {"untold": rev, "asides": {"rev": rev}}})
 
 
 async def queued(db: Database, shop_id: str, limit: int) -> list[Case]:

@@ -1,27 +1,28 @@
 """What people see of a case: words of the desk in the log, and notices to those who watch.
 
-A word is owed on the case row (`untold`) from the moment of the transition, so that one lost in a crash is said later;
-its client id is made of the case and the rev, so that saying it again is the same entry.
+A word is owed on the case row (`untold`) from the moment of the change, so that one lost in a crash is said later; its
+client id is made of the case and the rev, so that saying it again is the same entry. What the log refuses for good is
+struck off.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
 
 import structlog
+from msgspec import structs
 
 from octshop_rt.core.bus import NOTICES, Bus, Notice, batches, notify, notify_many
 from octshop_rt.core.clock import Clock, monotonic_ms
-from octshop_rt.core.errors import BadInput, Busy, DomainError, UnknownOutcome
+from octshop_rt.core.errors import BadInput, DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk import office_store, rules, store
 from octshop_rt.im.desk.model import DESK, Agent, Case, LeaveMessage, Step
 from octshop_rt.im.desk.office import Office
-from octshop_rt.im.wire.fields import Body, Visibility
+from octshop_rt.im.wire.fields import Body, EntryKind, Visibility
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,6 @@ _PUSH_MS = 1_000
 _REMEMBERED_MS = 60_000  # a shop whose queue has not moved for so long here is told anew
 _CLEAR_S = 0.2
 _SERVED_AT_ONCE_S = 0.7
-_AGAIN_S = (0.5, 1, 2, 4, 8, 15)  # half a minute: a store that elects, or sheds load, is back by then
 
 # What the log says of a step, by its reason: the event's name. Steps that are not here are the desk's own business.
 EVENTS: dict[str, str] = {
@@ -68,41 +68,22 @@ class Telling:
         """An agent's state or load has changed."""
         self._tasks.spawn(self._agent(agent), name="desk agent")
 
-    def note(self, case: Case, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
-        """A word about a case that moved nothing: an invitation, a whisper, a card. No row owes it, so
-        it is said again here for a while when the log does not take it; `m` makes it the same entry.
-        """
-        self._tasks.spawn(self._insist(case.c, ev, m, body, vis, _AGAIN_S), name="desk note")
+    def aside(self, case: Case) -> None:
+        """A change that moved nothing owes the log a word: a card, an invitation."""
+        self._tasks.spawn(self._asides(case), name="desk aside")
 
     def left(self, row: LeaveMessage) -> None:
         """A message left stands in the log; its row owes that until it does, so upkeep says what this node did not."""
-        self._tasks.spawn(self._left(row), name="desk left")
+        self._tasks.spawn(self.owed_left(row), name="desk left")
 
-    async def _left(self, row: LeaveMessage) -> None:
-        await self.owed_left(row, _AGAIN_S)
-
-    async def owed_left(self, row: LeaveMessage, pauses: Sequence[float] = ()) -> None:
-        """Say it, again after each of `pauses`; it stays owed when the log does not take it now."""
-        body = Body(id=row.id, text=row.text)
-        if await self._insist(row.c, "message_left", f"{row.id}-left", body, None, pauses):
+    async def owed_left(self, row: LeaveMessage) -> None:
+        """Say it; it stays owed when the log does not take it now."""
+        if await self._say(row.c, "message_left", f"{row.id}-left", Body(id=row.id, text=row.text), None):
             await office_store.message_told(self._db, row.id)
 
-    async def _insist(
-        self, c: str, ev: str, m: str, body: Body, vis: Visibility | None, pauses: Sequence[float] = ()
-    ) -> bool:
-        """Whether there is nothing more to say: the log holds it, or has no place for it."""
-        for pause in (*pauses, 0):
-            try:
-                await self._put(c, ev, m, body, vis)
-            except (Busy, UnknownOutcome):
-                await asyncio.sleep(pause)
-            except DomainError as fault:
-                log.info("the desk's word has no place", c=c, ev=ev, fault=str(fault))
-                return True
-            else:
-                return True
-        log.warning("a word of the desk was given up", c=c, ev=ev, m=m)
-        return False
+    async def _asides(self, case: Case) -> None:
+        for aside in case.asides:
+            await self.owed(case, aside.rev)
 
     async def _case(self, case: Case) -> None:
         if case.state == "queued" and case.untold:
@@ -118,7 +99,7 @@ class Telling:
             self.queue(case.shop_id)
 
     async def owed(self, case: Case, rev: int) -> None:
-        """Say the word of one rev; it stays owed when the log does not take it."""
+        """Say the words of one rev; they stay owed when the log does not take them now."""
         step = next((one for one in case.history if one.rev == rev), None)
         overtaken = step is not None and step.now == "queued" and case.state != "queued"
         if step is not None and step.why in EVENTS and not overtaken:
@@ -126,33 +107,28 @@ class Telling:
             body = _body(case, step)
             if not await self._say(case.c, EVENTS[step.why], f"{case.id}-{rev}", body, vis):
                 return
-            if step.note and not await self._jot(case, step.note, step.by, f"{case.id}-{rev}n"):
+            note = Body(text=step.note, who=step.by)
+            if step.note and not await self._put(case.c, f"{case.id}-{rev}n", "note", note, "staff"):
+                return
+        for one in (aside for aside in case.asides if aside.rev == rev):
+            if not await self._say(case.c, one.ev, f"{case.id}-{rev}a", one.body, one.vis):
                 return
         self._said[rev].append(case.id)
         if self._clearing is None or self._clearing.done():
             self._clearing = self._tasks.spawn(self._strike_off(), name="desk told")
 
     async def _say(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> bool:
-        try:
-            await self._put(c, ev, m, body, vis)
-        except DomainError as fault:
-            log.info("the desk's word waits", c=c, ev=ev, fault=str(fault))
-            return False
-        return True
+        return await self._put(c, m, "event", structs.replace(body, ev=ev), vis)
 
-    async def _put(self, c: str, ev: str, m: str, body: Body, vis: Visibility | None) -> None:
-        said = Body(ev=ev, who=body.who, to=body.to, text=body.text, id=body.id, n=body.n, title=body.title,
-                    price_fen=body.price_fen, picture=body.picture, name=body.name)  # fmt: skip
-        await self._conversations.say(c, fr="system", f=DESK, m=m, k="event", b=said, vis=vis)
-
-    async def _jot(self, case: Case, text: str, by: str, m: str) -> bool:
+    async def _put(self, c: str, m: str, k: EntryKind, body: Body, vis: Visibility | None) -> bool:
+        """Whether there is nothing more to say: the log holds it, or has refused it for good."""
         try:
-            await self._conversations.say(
-                case.c, fr="system", f=DESK, m=m, k="note", b=Body(text=text, who=by), vis="staff"
-            )
+            await self._conversations.say(c, fr="system", f=DESK, m=m, k=k, b=body, vis=vis)
         except DomainError as fault:
-            log.info("the desk's note waits", c=case.c, fault=str(fault))
-            return False
+            if fault.retry:
+                log.info("the desk's word waits", c=c, m=m, fault=str(fault))
+                return False
+            log.warning("the desk's word has no place", c=c, m=m, fault=str(fault))
         return True
 
     async def _strike_off(self) -> None:

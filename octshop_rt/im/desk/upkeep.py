@@ -180,8 +180,7 @@ class Upkeep:
         before = self._clock.now() - _SETTLED_MS
         for case in await store.untold(self._db, _BATCH):
             for rev in case.untold:
-                step = next((one for one in case.history if one.rev == rev), None)
-                if step is None or step.at < before:
+                if rules.owed_since(case, rev) < before:
                     await self._telling.owed(case, rev)
         for row in await office_store.owed_messages(self._db, before, _BATCH):
             await self._telling.owed_left(row)

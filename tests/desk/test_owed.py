@@ -1,0 +1,130 @@
+"""What the desk owes the log is said, and once, whichever node dies and whatever the log refuses meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+from structlog.testing import capture_logs
+
+from octshop_rt.core.clock import SECOND, TestClock
+from octshop_rt.core.errors import Busy, UnknownOutcome
+from octshop_rt.core.mongo import Database
+from octshop_rt.im.conversation import store as log
+from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.desk import office_store, store
+from octshop_rt.im.desk.model import Card
+from octshop_rt.im.wire.fields import Context
+from tests.desk.kit import SHOP, Node, Town, at, buyer, node
+
+
+async def keep(one: Node, clock: TestClock) -> None:
+    """Upkeep, late enough that what was begun a moment ago is over, and again."""
+    for _ in range(3):
+        clock.advance(10 * SECOND)
+        await one.desk.upkeep.owed()
+        await one.quiet()
+
+
+async def said(db: Database, c: str) -> list[tuple[str | None, str | None]]:
+    rows = await log.page(db, c, 1, 100, 100, newest=False)
+    return [(row.b.ev, row.b.to or row.b.title or row.b.text) for row in rows if row.fr == "system"]
+
+
+def dead(one: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that it begins comes to be."""
+    monkeypatch.setattr(one.tasks, "spawn", lambda task, **_: task.close())
+
+
+async def test_a_message_left_stands_in_the_log_though_the_node_that_took_it_died(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # req I5: stored, and the node dies before its word is said
+    async with node(db, clock, works=False, name="dies") as dies, node(db, clock, works=False, name="lives") as lives:
+        case = await dies.asks("B1")
+        await dies.quiet()
+        before = await said(db, case.c)
+        dead(dies, monkeypatch)
+        left = await dies.desk.messages.leave(buyer("B1"), case, "明天请回电", "", dies.request_id())
+        await lives.desk.upkeep.look()
+        await lives.quiet()
+        assert await said(db, case.c) == before, "a moment ago: it may be on its way"
+        await keep(lives, clock)
+        assert await said(db, case.c) == [*before, ("message_left", left.text)], "said, and once"
+        assert await office_store.owed_messages(db, clock.now(), 10) == []
+
+
+async def test_cards_invitations_and_where_it_goes_on_are_owed_by_the_case(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # req I5, I9: each change is written, and the node dies before a word of it is said
+    town = Town()
+    town.cards = {one: Card(k="product", id=one, title=f"商品 {one}", price_fen=900) for one in ("G1", "G2")}
+    async with (
+        node(db, clock, town=town, works=False, name="dies") as dies,
+        node(db, clock, town=town, works=False, name="lives") as lives,
+    ):
+        guest = await dies.sits("U2")
+        await dies.quiet()
+        dead(dies, monkeypatch)
+        case = await dies.desk.arrive(buyer("B1"), SHOP, Context(k="product", id="G1"))
+        await dies.desk.accept(at("U1"), case.id, dies.request_id())
+        request = dies.request_id()
+        for _ in range(2):  # the same invitation again
+            await dies.desk.invite(at("U1"), case.id, guest.id, "请看看", request)
+        await dies.desk.arrive(buyer("B1"), SHOP, Context(k="product", id="G2"))
+        request = dies.request_id()
+        for _ in range(2):
+            await dies.handover.to_platform(at("U1"), case.id, "", request)
+        await lives.desk.upkeep.owed()
+        await lives.quiet()
+        assert await said(db, case.c) == [], "a moment ago: it may be on its way"
+        row = await dies.desk.cases.one(case.id)
+        await keep(lives, clock)
+        whole = [
+            ("context", "商品 G1"), ("assigned", "名 U1"), ("invited", "名 U2"), ("context", "商品 G2"),
+            ("to_platform", "to_platform"), ("moved_to", "platform"),
+        ]  # fmt: skip
+        assert await said(db, case.c) == whole
+        after = await lives.desk.cases.one(case.id)
+        assert (after.untold, after.asides) == ((), ())
+        for rev in row.untold:  # by a node that has not heard of it
+            await lives.desk.telling.owed(row, rev)
+        assert await said(db, case.c) == whole, "said twice is one entry"
+
+
+async def test_a_word_the_log_does_not_take_now_is_said_later(
+    db: Database, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("B1")
+        await one.quiet()
+        before = await said(db, case.c)
+        say, refusals = one.conversations.say, [Busy(), UnknownOutcome()]
+
+        async def slow(c: str, **words: Any) -> Appended:
+            if refusals:
+                raise refusals.pop()
+            return await say(c, **words)
+
+        monkeypatch.setattr(one.conversations, "say", slow)
+        await one.desk.messages.leave(buyer("B1"), case, "明天请回电", "", one.request_id())
+        await one.quiet()
+        assert await said(db, case.c) == before
+        await keep(one, clock)
+        assert await said(db, case.c) == [*before, ("message_left", "明天请回电")]
+
+
+async def test_a_word_the_log_refuses_for_good_is_struck_off_with_one_line(db: Database, clock: TestClock) -> None:
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("B1")
+        await one.quiet()
+        # The log it should stand in is not there (any more).
+        lost = structs.replace(case, id=one.ids.new("Z"), c="C-none", untold=(case.history[-1].rev,))
+        await store.add_case(db, lost)
+        with capture_logs() as lines:
+            await keep(one, clock)
+        refused = [line for line in lines if line["event"] == "the desk's word has no place"]
+        assert [line["c"] for line in refused] == ["C-none"], "asked once, not every second for ever"
+        assert (await one.desk.cases.one(lost.id)).untold == ()
