@@ -7,6 +7,7 @@ password in 0600 files, wire compression off, no server-side scripts, transactio
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 from pathlib import Path
@@ -121,31 +122,32 @@ class EmbeddedMongo:
         ]
 
     async def _become_primary(self, port: int, password: str) -> None:
-        """First start: initiate the set, create the user. Later: make the set agree with the port. Any crash heals."""
-        async with _client(port) as open_door:
-            await self._answering(open_door)
-        async with _client(port, password) as client:
+        """Until it is one, or has ended. A mongod that has just started answers late, on a busy machine much later: it
+        is given twice the time at each try.
+        """
+        for attempt in itertools.count():
             try:
-                await self._agree_on_host(client, port)
-            except OperationFailure as refused:
-                if refused.code not in _NOT_AUTHENTICATED:
-                    raise
-                async with _client(port) as open_door:
-                    await _initiate(open_door, port)
-                    await _writable(open_door)
-                    await open_door.admin.command("createUser", USER, pwd=password, roles=_ROLES)
-            await _writable(client)
-
-    async def _answering(self, client: AsyncMongoClient[dict[str, Any]]) -> None:
-        while True:
-            try:
-                await client.admin.command("hello")
+                await self._agree(port, password, min(5_000, 300 * 2**attempt))
             except ConnectionFailure:
                 if self._child is not None and (exit_code := self._child.exit_code) is not None:
                     raise self._reason(exit_code) from None
                 await asyncio.sleep(0.05)
             else:
                 return
+
+    async def _agree(self, port: int, password: str, patience_ms: int) -> None:
+        """First start: initiate the set, create the user. Later: make the set agree with the port. Any crash heals."""
+        async with _client(port, patience_ms, password) as client:
+            try:
+                await self._agree_on_host(client, port)
+            except OperationFailure as refused:
+                if refused.code not in _NOT_AUTHENTICATED:
+                    raise
+                async with _client(port, patience_ms) as open_door:
+                    await _initiate(open_door, port)
+                    await _writable(open_door)
+                    await open_door.admin.command("createUser", USER, pwd=password, roles=_ROLES)
+            await _writable(client)
 
     def _reason(self, exit_code: int) -> DiskFull | ServerFailed:
         path = self._folder.path
@@ -180,14 +182,14 @@ def _uri(password: str, port: int) -> str:
     return f"mongodb://{USER}:{password}@127.0.0.1:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
-def _client(port: int, password: str | None = None) -> AsyncMongoClient[dict[str, Any]]:
+def _client(port: int, patience_ms: int, password: str | None = None) -> AsyncMongoClient[dict[str, Any]]:
     return AsyncMongoClient(
         "127.0.0.1",
         port,
         directConnection=True,
         username=USER if password else None,
         password=password,
-        serverSelectionTimeoutMS=300,
+        serverSelectionTimeoutMS=patience_ms,
         connectTimeoutMS=2000,
         socketTimeoutMS=50_000,  # a mongod whose old port was taken by a silent server asks it for 30 s who it is
     )
