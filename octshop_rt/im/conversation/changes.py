@@ -49,7 +49,7 @@ class Changes:
 
         NotYourEntry, TooLateToRecall (2 minutes for buyers, 10 for staff).
         """
-        _, mine = await self._conversations.standing(who, c)
+        _, mine = await self._conversations.members.standing(who, c)
         entry = await store.entry(self._db, c, s)
         if entry is None:
             raise NotYourEntry
@@ -67,7 +67,7 @@ class Changes:
 
         NotYourEntry, NotEditable, TooLateToEdit, EmptyMessage, and the guard's refusals.
         """
-        conversation, mine = await self._conversations.standing(who, c)
+        conversation, mine = await self._conversations.members.standing(who, c)
         if not text.strip():
             raise EmptyMessage
         for _ in range(_TRIES):

@@ -85,9 +85,9 @@ class Frames:
         match frame:
             case Ack():
                 socket.session.acked(frame.d, monotonic_ms())
-                await self._conversations.received(who, frame.d, socket.id)
+                await self._conversations.marks.received(who, frame.d, socket.id)
             case Read():
-                await self._tasks.run(self._conversations.read(who, frame.c, frame.s, socket.id))
+                await self._tasks.run(self._conversations.marks.read(who, frame.c, frame.s, socket.id))
             case Pull():
                 socket.send(await self._conversations.pull(who, frame))
             case Sync():
