@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from octshop_rt.core.errors import DomainError
+
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -21,12 +23,13 @@ class TaskRegistry:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._awaited: set[asyncio.Task[Any]] = set()  # somebody is told how these end
 
     def __len__(self) -> int:
         return len(self._running)
 
     def spawn(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
-        """Start `work` as a tracked task. Its failure is logged even when nobody awaits it."""
+        """Start `work` as a tracked task. Its failure is logged: nobody else may ever hear of it."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -34,7 +37,13 @@ class TaskRegistry:
 
     async def run(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> T:
         """Await `work`; if the caller is cancelled meanwhile, `work` goes on."""
-        return await asyncio.shield(self.spawn(work, name=name))
+        task = self.spawn(work, name=name)
+        self._awaited.add(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._awaited.discard(task)
+            raise
 
     async def drain(self, *, seconds: float) -> int:
         """Wait up to `seconds` for what still runs; returns how many were left and have been cancelled."""
@@ -49,8 +58,16 @@ class TaskRegistry:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
+        awaited = task in self._awaited
+        self._awaited.discard(task)
+        if task.cancelled() or (fault := task.exception()) is None:
+            return
+        if awaited:
             log.debug("tracked task failed", task=task.get_name(), fault=repr(fault))
+        elif isinstance(fault, DomainError):  # refused, or the store was away: whoever began it has a net
+            log.warning("tracked task failed", task=task.get_name(), fault=repr(fault))
+        else:
+            log.error("tracked task failed", task=task.get_name(), exc_info=fault)
 
 
 async def end(*loops: asyncio.Task[Any]) -> None:

@@ -175,6 +175,9 @@ class Assigner:
                 except DomainError as fault:
                     log.warning("the desk could not assign", shop=shop_id, fault=str(fault))
                     return  # the net comes back
+                except Exception:
+                    log.exception("the desk could not assign", shop=shop_id)
+                    return
                 if shop_id not in self._again:
                     return
         finally:
@@ -188,6 +191,9 @@ class Assigner:
                     self.wake(shop_id)
             except DomainError as fault:
                 log.warning("the desk's net could not look", fault=str(fault))
+                await asyncio.sleep(SECOND / 1_000)
+            except Exception:
+                log.exception("the desk's net could not look")
                 await asyncio.sleep(SECOND / 1_000)
 
 

@@ -132,3 +132,5 @@ class Attendance:
                 await self.look()
             except DomainError as fault:
                 log.warning("presence not renewed", fault=str(fault))
+            except Exception:
+                log.exception("presence not renewed")

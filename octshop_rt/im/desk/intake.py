@@ -144,6 +144,8 @@ class Intake:
                     await self._hear(word, newest.get(word.conversation.id))
                 except DomainError as fault:
                     log.warning("a word was not heard, the sweep will", c=word.conversation.id, fault=str(fault))
+                except Exception:  # of this word alone: the others of the round are heard
+                    log.exception("a word was not heard", c=word.conversation.id)
 
         await asyncio.gather(*(one(word) for word in words))
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import structlog
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
 from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Shift, Sweep
+
+log = structlog.get_logger(__name__)
 
 CASES = Collection(
     "im",
@@ -42,6 +46,29 @@ AGENTS = Collection(
 SHIFTS = Collection("im", "desk_shifts", Shift, indexes=[index("shop_id", "at")], shard_key=("shop_id",))
 RUSHES = Collection("im", "desk_rushes", Rush, shard_key=("_id",))
 SWEEPS = Collection("im", "desk_sweeps", Sweep, shard_key=("_id",))
+
+_TURN = {"priority": -1, "queued_at": 1, "_id": 1}  # the order in which those who wait are served
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+async def _legible(
+    db: Database, collection: Collection[Row], query: dict[str, Any], *, sort: dict[str, int] | None = None,
+    limit: int = 0,
+) -> list[Row]:  # fmt: skip
+    """What the engine asks of all rows at once: one that cannot be read stops nobody else's service."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return await collection.many(db, query, sort=None if sort is None else list(sort.items()), limit=limit)
+    rows: list[Row] = []
+    pipeline: list[dict[str, Any]] = [{"$match": query}]
+    pipeline += [{"$sort": sort}] if sort else []
+    pipeline += [{"$limit": limit}] if limit else []
+    for found in await collection.aggregate(db, pipeline):
+        row_id = found["_id"]
+        try:
+            rows.append(collection.of(found))
+        except msgspec.ValidationError:
+            log.exception("a row cannot be read", collection=collection.name, row=row_id)
+    return rows
 
 
 # --- cases ------------------------------------------------------------------------------------------------------------
@@ -130,9 +157,7 @@ async def told(db: Database, case_ids: Sequence[str], rev: int) -> None:
 
 async def queued(db: Database, shop_id: str, limit: int) -> list[Case]:
     """Who waits, in the order in which they are to be served."""
-    return await CASES.many(
-        db, {"shop_id": shop_id, "state": "queued"}, sort=[("priority", -1), ("queued_at", 1), ("_id", 1)], limit=limit
-    )
+    return await _legible(db, CASES, {"shop_id": shop_id, "state": "queued"}, sort=_TURN, limit=limit)
 
 
 async def places(db: Database, shop_id: str) -> list[tuple[str, str | None]]:
@@ -141,7 +166,7 @@ async def places(db: Database, shop_id: str) -> list[tuple[str, str | None]]:
         db,
         [
             {"$match": {"shop_id": shop_id, "state": "queued"}},
-            {"$sort": {"priority": -1, "queued_at": 1, "_id": 1}},
+            {"$sort": _TURN},
             {"$project": {"group_id": 1}},
         ],
     )
@@ -190,7 +215,8 @@ async def of_buyer(db: Database, buyer_ids: Sequence[str], limit: int) -> list[C
 
 async def due(db: Database, now: Millis, limit: int) -> list[Case]:
     """Open cases whose time has come, longest due first."""
-    return await CASES.many(db, {"open": True, "due_at": {"$lte": now}}, sort=[("due_at", 1)], limit=limit)
+    query = {"open": True, "due_at": {"$lte": now}}
+    return await _legible(db, CASES, query, sort={"due_at": 1}, limit=limit)
 
 
 async def held_by_bot(db: Database, before: Millis, limit: int) -> list[Case]:
@@ -200,7 +226,7 @@ async def held_by_bot(db: Database, before: Millis, limit: int) -> list[Case]:
 
 async def untold(db: Database, limit: int) -> list[Case]:
     """Cases whose log lacks a word."""
-    return await CASES.many(db, {"untold": {"$gt": 0}}, limit=limit)
+    return await _legible(db, CASES, {"untold": {"$gt": 0}}, limit=limit)
 
 
 async def ended_since(db: Database, shop_id: str, moment: Millis, limit: int) -> list[Case]:
@@ -231,7 +257,8 @@ async def add_agent(db: Database, row: Agent) -> None:
 
 async def online(db: Database, shop_id: str, seen_after: Millis) -> list[Agent]:
     """Who may be given a buyer now, were there room."""
-    return await AGENTS.many(db, {"shop_id": shop_id, "status": "online", "seen_at": {"$gte": seen_after}})
+    query = {"shop_id": shop_id, "status": "online", "seen_at": {"$gte": seen_after}}
+    return await _legible(db, AGENTS, query)
 
 
 async def take_slots(
@@ -303,7 +330,7 @@ async def were_gone(db: Database, person_ids: Sequence[str]) -> list[Agent]:
 
 async def loaded_agents(db: Database) -> list[Agent]:
     """Everyone who holds a place."""
-    return await AGENTS.many(db, {"load": {"$gt": 0}})
+    return await _legible(db, AGENTS, {"load": {"$gt": 0}})
 
 
 async def add_shift(db: Database, row: Shift) -> None:

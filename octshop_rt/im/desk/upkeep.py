@@ -7,6 +7,8 @@ Timers lie on the rows they belong to (`due_at`), so there is nothing to lose be
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Generator
 
 import structlog
 
@@ -71,20 +73,16 @@ class Upkeep:
         while True:
             await asyncio.sleep(_EVERY_S)
             for part in (self.timers, self.agents, self.owed, self.sweep):
-                try:
+                with _alone("upkeep interrupted", part=part.__name__):
                     await part()
-                except DomainError as fault:
-                    log.warning("upkeep interrupted", part=part.__name__, fault=str(fault))
 
     # --- timers of cases ----------------------------------------------------------------------------------------------
 
     async def timers(self) -> None:
         """Cases whose time has come."""
         for case in await store.due(self._db, self._clock.now(), _BATCH):
-            try:
+            with _alone("a timer waits", case=case.id):
                 await self._due(case)
-            except DomainError as fault:
-                log.info("a timer waits", case=case.id, fault=str(fault))
 
     async def _due(self, case: Case) -> None:
         now = self._clock.now()
@@ -134,11 +132,12 @@ class Upkeep:
         """Those who are gone lose whom they have not answered; places without a case are freed."""
         now = self._clock.now()
         for agent in await store.loaded_agents(self._db):
-            settings = await self._office.settings(agent.shop_id)
-            if agent.seen_at < now - settings.drop_grace_s * SECOND:
-                await self._dropped(agent, settings.drop_grace_s * SECOND)
-            if any(slot.at < now - _LEAK_MS for slot in agent.slots):
-                await self._leaks(agent)
+            with _alone("an agent was not looked after", agent=agent.id):
+                settings = await self._office.settings(agent.shop_id)
+                if agent.seen_at < now - settings.drop_grace_s * SECOND:
+                    await self._dropped(agent, settings.drop_grace_s * SECOND)
+                if any(slot.at < now - _LEAK_MS for slot in agent.slots):
+                    await self._leaks(agent)
 
     async def _dropped(self, agent: Agent, grace_ms: int) -> None:
         now = self._clock.now()
@@ -201,3 +200,14 @@ class Upkeep:
 
 class _Moved(Exception):
     """The case has changed since it was found due."""
+
+
+@contextlib.contextmanager
+def _alone(what: str, **names: str) -> Generator[None]:
+    """One part's trouble, or one row's, is its own: the others are looked after, and it again in a second."""
+    try:
+        yield
+    except DomainError as fault:
+        log.warning(what, fault=str(fault), **names)
+    except Exception:
+        log.exception(what, **names)
