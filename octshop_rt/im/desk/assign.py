@@ -94,11 +94,15 @@ class Assigner:
         """Once from the head of the queue; 0: nothing to do, or others do it, and the net comes back."""
         now = self._clock.now()
         agents = await store.online(self._db, shop_id, now - rules.HERE_MS)
-        room = sum(max(0, one.cap - one.load) for one in agents)
-        if not room:
+        free = [one for one in agents if one.load < one.cap]
+        if not free:
             return 0
-        waiting = await store.queued(self._db, shop_id, min(_READ, room * 4 + 20))
-        matches = rules.plan(waiting, agents, settings, now, most=_AT_ONCE)
+        # Only whom one of them may serve. So a pass gives somebody to somebody as long as there is anybody: kinds of
+        # agents who are full drop out of the question with the next one.
+        limit = min(_READ, sum(one.cap - one.load for one in free) * 4 + 20)
+        overflown = rules.overflown(settings, now)
+        waiting = await store.servable(self._db, shop_id, rules.kinds(free), overflown=overflown, limit=limit)
+        matches = rules.plan(waiting, free, settings, now, most=_AT_ONCE)
         if len(matches) >= _RUSH:
             if not await store.take_rush(self._db, shop_id, self._name, now, now + _RUSH_MS):
                 return 0

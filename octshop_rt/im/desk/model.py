@@ -171,6 +171,13 @@ class Agent(Struct, frozen=True, kw_only=True):
     rev: int = 1
 
 
+class Serves(Struct, frozen=True):
+    """Whom agents of one kind may be given: cases of these groups or none, that ask for no other skill."""
+
+    groups: tuple[str, ...]
+    skills: tuple[str, ...]
+
+
 class Shift(Struct, frozen=True, kw_only=True):
     """An agent changed state, or was missed: the record of working time."""
 

@@ -9,7 +9,19 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from octshop_rt.core.clock import DAY, MINUTE, SECOND, SHANGHAI, Millis, as_datetime, business_day, business_day_bounds
-from octshop_rt.im.desk.model import LIFE, MOST_HISTORY, Agent, Aside, BadHours, Card, Case, CaseState, Reason, Step
+from octshop_rt.im.desk.model import (
+    LIFE,
+    MOST_HISTORY,
+    Agent,
+    Aside,
+    BadHours,
+    Card,
+    Case,
+    CaseState,
+    Reason,
+    Serves,
+    Step,
+)
 from octshop_rt.im.desk.settings import DeskPatch, DeskSettings
 from octshop_rt.im.wire.fields import Body, Visibility
 
@@ -144,7 +156,20 @@ def standing(case: Case) -> tuple[bool, int, Millis]:
 
 def overflows(case: Case, settings: DeskSettings, now: Millis) -> bool:
     """Whether it waits and has waited so long that anybody may serve it."""
-    return case.queued_at is not None and now - case.queued_at >= settings.overflow_s * SECOND
+    return case.queued_at is not None and case.queued_at <= overflown(settings, now)
+
+
+def overflown(settings: DeskSettings, now: Millis) -> Millis:
+    """Who has waited since before that moment may be served by anybody."""
+    return now - settings.overflow_s * SECOND
+
+
+def kinds(agents: Sequence[Agent]) -> list[Serves]:
+    """The kinds of agents there are, as far as cases are concerned."""
+    return sorted(
+        {Serves(tuple(sorted(one.groups)), tuple(sorted(one.skills))) for one in agents},
+        key=lambda one: (one.groups, one.skills),
+    )
 
 
 def here(agent: Agent, now: Millis) -> bool:

@@ -226,9 +226,9 @@ class Desk:
         agent = await self.office.ensure(who.shop_id, who.person_id, who.name)
         settings = await self.office.settings(who.shop_id)
         now = self._clock.now()
-        waiting = await store.queued(self._db, who.shop_id, PAGE)
-        able = [case for case in waiting if rules.may_serve(agent, case, settings, now)]
-        for case in able[:_MOST_TRIED]:
+        overflown = rules.overflown(settings, now)
+        able = await store.servable(self._db, who.shop_id, rules.kinds([agent]), overflown=overflown, limit=_MOST_TRIED)
+        for case in able:
             try:
                 return await self._take(who, case.id, request_id, "accepted", over_others=False)
             except (CaseTaken, CaseEnded, NoSuchCase):

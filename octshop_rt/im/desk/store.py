@@ -11,7 +11,7 @@ import structlog
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
-from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Shift, Sweep
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Serves, Shift, Sweep
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,8 @@ CASES = Collection(
     indexes=[
         index("c", unique=True, partial={"open": True}),
         index("c", "-_id"),
-        index("shop_id", "state", "-priority", "queued_at"),
+        # The queue in its order, and all that places are made of: neither is sorted, and the latter reads no row.
+        index("shop_id", "state", "-priority", "queued_at", "_id", "group_id"),
         index("shop_id", "-_id"),
         index("shop_id", "ended_at"),
         index("waiting_since", partial={"open": True}),
@@ -158,6 +159,18 @@ async def told(db: Database, case_ids: Sequence[str], rev: int) -> None:
 async def queued(db: Database, shop_id: str, limit: int) -> list[Case]:
     """Who waits, in the order in which they are to be served."""
     return await _legible(db, CASES, {"shop_id": shop_id, "state": "queued"}, sort=_TURN, limit=limit)
+
+
+async def servable(db: Database, shop_id: str, kinds: Sequence[Serves], *, overflown: Millis, limit: int) -> list[Case]:
+    """The same, but only whom agents of these kinds may serve, and who has waited since before `overflown`: as
+    `rules.may_serve` has it, so that those who wait for others fill no page and keep nobody out of it.
+    """
+    fits: list[dict[str, Any]] = [
+        {"group_id": {"$in": [None, *one.groups]}, "skills": {"$not": {"$elemMatch": {"$nin": list(one.skills)}}}}
+        for one in kinds
+    ]
+    query = {"shop_id": shop_id, "state": "queued", "$or": [*fits, {"queued_at": {"$lte": overflown}}]}
+    return await _legible(db, CASES, query, sort=_TURN, limit=limit)
 
 
 async def places(db: Database, shop_id: str) -> list[tuple[str, str | None]]:
