@@ -186,7 +186,7 @@ async def test_a_blocked_buyer_calls_nobody_by_a_button_either(world: World) -> 
     await world.node.said.open(OTHER, SHOP, None)
     for blocked, who, refusal in ((OTHER, guest, GuestsBlocked), (BUYER, BUYER, Blocked)):
         await world.node.desk.block(MANAGER, blocked.person_id, "刷屏", hours=None)
-        await world.node.guard._load(SHOP)
+        await world.node.guard._shops.anew(SHOP)
         with pytest.raises(refusal):
             await world.bot.choose(who, offer, "person")
     assert world.desk.asked == []
@@ -325,7 +325,7 @@ async def helped(world: World, url: str, http: aiohttp.ClientSession, **more: fl
     """A bot with an assistant, at a shop that uses it."""
     await world.faq("可以停车吗", "地下二层停车两小时免费")
     await world.set(assistant=True)
-    await world.knowledge._load(SHOP)
+    await world.knowledge._shops.anew(SHOP)
     settings = msgspec.convert({"url": url, "model": "toy", **more}, AssistantSettings)
     return world.make(Assistant(settings, "sk-test", http))
 

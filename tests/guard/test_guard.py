@@ -63,7 +63,7 @@ async def seen(node: Node) -> None:
     revisions = await store.revisions(node.db, [PLATFORM, SHOP])
     wanted = (revisions.get(SHOP, 0), revisions.get(PLATFORM, 0))
     async with asyncio.timeout(20):
-        while (shop := node.guard._shops.get(SHOP)) is not None and (shop.rev, shop.platform_rev) != wanted:
+        while (shop := node.guard._shops.at_hand(SHOP)) is not None and (shop.rev, shop.platform_rev) != wanted:
             await asyncio.sleep(0.01)
 
 
@@ -180,8 +180,7 @@ async def test_a_change_reaches_the_other_node_by_word_or_by_looking(
         await other.say("有外挂卖吗", "client-id-0000001")
         await node.desk.add_words(SHOP, manager, ["外挂"], "refuse", "both")
         assert (await other.say("还有外挂吗", "client-id-0000002")).entry.s == 2
-        await other.guard.look()
-        other.guard._woken.set()
+        await other.guard._shops.look()
         await seen(other)
         await other.refused(Sensitive, "真有外挂吗")
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from octshop_rt.core.auth.model import ShopStaff
-from octshop_rt.core.bus import Bus, Unsubscribe
+from octshop_rt.core.bus import Bus
 from octshop_rt.core.clock import Clock
-from octshop_rt.core.errors import DomainError, NotFound, RequestConflict
+from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.kept import Kept
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
-from octshop_rt.core.tasks import end
 from octshop_rt.im.answer import rules, store
 from octshop_rt.im.answer.matching import Matcher, says, voices
 from octshop_rt.im.answer.model import (
@@ -35,10 +32,7 @@ from octshop_rt.im.answer.model import (
     Welcome,
 )
 
-log = structlog.get_logger(__name__)
-
 CHANGED = "answer.changed"
-LOOK_S = 20  # how long a change may stay unseen when the bus has lost the word of it
 _MOST_SHOPS = 2_000
 
 
@@ -105,33 +99,25 @@ class Knowledge:
         self._ids = ids
         self._bus = bus
         self.assistant_there = assistant_there
-        self._shops: dict[str, Shop] = {}
-        self._stale: set[str] = set()
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._undo: list[Unsubscribe] = []
+        self._shops = Kept(bus, CHANGED, self._compile, self._outdated, most=_MOST_SHOPS)
 
     def start(self) -> None:
-        """Hear of changes, and look for those that were not heard of."""
-        self._undo = [self._bus.subscribe(CHANGED, self._changed), self._bus.on_gap(self._doubt)]
-        self._task = asyncio.get_running_loop().create_task(self._renew())
+        """Hear of changed knowledge."""
+        self._shops.start()
 
     async def stop(self) -> None:
         """Hear no more."""
-        for undo in self._undo:
-            undo()
-        if self._task is not None:
-            await end(self._task)
+        await self._shops.stop()
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
     async def shop(self, shop_id: str) -> Shop:
         """Compiled, from memory after the first time."""
-        return self._shops.get(shop_id) or await self._load(shop_id)
+        return await self._shops.get(shop_id)
 
     async def attempt(self, shop_id: str, text: str, lang: str) -> Found:
         """What would be answered, from what is stored now."""
-        shop = await self._load(shop_id)
+        shop = await self._shops.anew(shop_id)
         return self.consider(shop, text, lang)
 
     @staticmethod
@@ -341,40 +327,14 @@ class Knowledge:
         """The shop's knowledge has changed: every node reads it again."""
         await self._bus.publish(CHANGED, shop_id.encode())
 
-    async def _load(self, shop_id: str) -> Shop:
-        """The revision is read first: what changes meanwhile is read again at the next look."""
-        self._stale.discard(shop_id)
+    async def _compile(self, shop_id: str) -> Shop:
+        """The revision is read first."""
         settings = await self.settings(shop_id)
         faqs = await store.faqs(self._db, shop_id)
         lessons = await store.lessons(self._db, shop_id)
         keywords = await store.keywords(self._db, shop_id)
-        shop = Shop(settings, {one.id: one for one in faqs}, keywords, Matcher(faqs, lessons, settings))
-        if len(self._shops) >= _MOST_SHOPS and shop_id not in self._shops:
-            del self._shops[next(iter(self._shops))]
-        self._shops[shop_id] = shop
-        return shop
+        return Shop(settings, {one.id: one for one in faqs}, keywords, Matcher(faqs, lessons, settings))
 
-    def _changed(self, _channel: str, payload: bytes) -> None:
-        self._stale.update({payload.decode("ascii", "replace")} & self._shops.keys())
-        self._woken.set()
-
-    def _doubt(self) -> None:
-        self._stale.update(self._shops)
-        self._woken.set()
-
-    async def _renew(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-            heard = self._woken.is_set()
-            self._woken.clear()
-            try:
-                if not heard:
-                    revisions = await store.revisions(self._db, list(self._shops))
-                    self._stale.update(
-                        shop_id for shop_id, one in self._shops.items() if one.settings.rev != revisions.get(shop_id, 0)
-                    )
-                for shop_id in list(self._stale):
-                    await self._load(shop_id)
-            except DomainError as fault:
-                log.warning("knowledge stays as it was", fault=str(fault))
+    async def _outdated(self, shops: Mapping[str, Shop]) -> set[str]:
+        revisions = await store.revisions(self._db, list(shops))
+        return {shop_id for shop_id, one in shops.items() if one.settings.rev != revisions.get(shop_id, 0)}

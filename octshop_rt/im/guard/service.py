@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+from collections.abc import Mapping
 
-import structlog
 from msgspec import Struct
 
 from octshop_rt.core.auth.model import Buyer
-from octshop_rt.core.bus import Bus, Unsubscribe
+from octshop_rt.core.bus import Bus
 from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
+from octshop_rt.core.kept import Kept
 from octshop_rt.core.mongo import Database, DuplicateKey
 from octshop_rt.core.ratelimit import LocalLimiter, Quota
-from octshop_rt.core.tasks import end
 from octshop_rt.im.guard import rules, store
 from octshop_rt.im.guard.model import (
     MOST_BLOCKED,
@@ -39,10 +38,7 @@ from octshop_rt.im.guard.model import (
 )
 from octshop_rt.im.wire.fields import Side
 
-log = structlog.get_logger(__name__)
-
 CHANGED = "guard.changed"  # the bus channel; the payload is the scope
-LOOK_S = 20  # how long a change may stay unseen when the bus has lost the word of it
 _MOST_SHOPS = 5_000
 _REFUSALS: dict[str, type[DomainError]] = {
     "word": Sensitive, "link": LinkRefused, "phone": PhoneRefused, "contact": ContactRefused,
@@ -68,27 +64,18 @@ class Guard:
         self._db = db
         self._clock = clock
         self._ids = ids
-        self._bus = bus
         self._key = key
         # Per node on purpose: a flood over two nodes is at most twice the limit, and no word waits for Redis.
         self._limiter = LocalLimiter(clock)
-        self._shops: dict[str, Shop] = {}
-        self._stale: set[str] = set()
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._undo: list[Unsubscribe] = []
+        self._shops = Kept(bus, CHANGED, self._compile, self._outdated, most=_MOST_SHOPS, all_of=PLATFORM)
 
     def start(self) -> None:
-        """Hear of changes, and look for those that were not heard of."""
-        self._undo = [self._bus.subscribe(CHANGED, self._changed), self._bus.on_gap(self._doubt)]
-        self._task = asyncio.get_running_loop().create_task(self._renew())
+        """Hear of changed rules."""
+        self._shops.start()
 
     async def stop(self) -> None:
         """Hear no more."""
-        for undo in self._undo:
-            undo()
-        if self._task is not None:
-            await end(self._task)
+        await self._shops.stop()
 
     # --- verdicts -----------------------------------------------------------------------------------------------------
 
@@ -97,7 +84,7 @@ class Guard:
 
         Does not wait when the shop's rules are in memory, which is after its first word on this node.
         """
-        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        shop = await self._shops.get(said.shop_id)
         if said.side == "buyer":
             self._hear(shop, said.shop_id, (said.buyer_id, said.f, *said.was), said.guest)
         judged, refused = shop.books[said.side].judge(said.texts)
@@ -115,7 +102,7 @@ class Guard:
 
     async def not_too_much(self, said: Saying) -> None:
         """Count it. Flooding and Repeating, with the time after which it may be said. Buyers only."""
-        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        shop = await self._shops.get(said.shop_id)
         flood = shop.flood
         if said.side != "buyer":
             return
@@ -131,7 +118,7 @@ class Guard:
 
     async def review(self, said: Saying, s: int, at: Millis) -> bool:
         """Put entry `s` on the review list if somebody should look at it, once however often it is asked."""
-        shop = self._shops.get(said.shop_id) or await self._load(said.shop_id)
+        shop = await self._shops.get(said.shop_id)
         hits = [hit for text in said.texts for hit in shop.watch[said.side].find(text)]
         if not hits:
             return False
@@ -156,14 +143,14 @@ class Guard:
 
     async def hears(self, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
         """Blocked and GuestsBlocked: the shop does not listen to who has these ids, or comes as a guest from there."""
-        shop = self._shops.get(shop_id) or await self._load(shop_id)
+        shop = await self._shops.get(shop_id)
         self._hear(shop, shop_id, ids, guest)
 
     async def attempt(self, shop_id: str, side: Side, text: str) -> tuple[Judged, bool, list[tuple[Hit, bool]]]:
         """What the rules as they are stored make of a text: the verdict, whether it is refused, and everything found,
         with whether the platform's own rules find it too.
         """
-        shop = await self._load(shop_id)
+        shop = await self._shops.anew(shop_id)
         judged, refused = shop.books[side].judge((text,))
         hits = [*shop.books[side].find(text), *shop.watch[side].find(text)]
         platform = rules.Book((await self._platform(),), side, rules.HOT | rules.WATCH).find(text)
@@ -183,14 +170,13 @@ class Guard:
 
     # --- rules in memory ----------------------------------------------------------------------------------------------
 
-    async def _load(self, shop_id: str) -> Shop:
-        """Read and compile. The revision is read first: what changes meanwhile is read again at the next look."""
-        self._stale.discard(shop_id)
+    async def _compile(self, shop_id: str) -> Shop:
+        """The revision is read first."""
         own = await store.book(self._db, shop_id) or RuleBook(id=shop_id, rev=0)
         platform = await self._platform()
         blocked = await store.blocked(self._db, shop_id, self._clock.now(), MOST_BLOCKED)
         books = (platform, own)
-        shop = Shop(
+        return Shop(
             own.rev,
             platform.rev,
             {"buyer": rules.Book(books, "buyer", rules.HOT), "staff": rules.Book(books, "staff", rules.HOT)},
@@ -199,46 +185,18 @@ class Guard:
             {row.buyer_id: row.until for row in blocked},
             rules.marked(blocked),
         )
-        if len(self._shops) >= _MOST_SHOPS and shop_id not in self._shops:
-            del self._shops[next(iter(self._shops))]
-        self._shops[shop_id] = shop
-        return shop
 
     async def _platform(self) -> RuleBook:
         return await store.book(self._db, PLATFORM) or RuleBook(id=PLATFORM, rev=0, buyer=_FREE, staff=_FREE)
 
-    def _changed(self, _channel: str, payload: bytes) -> None:
-        scope = payload.decode("ascii", "replace")
-        self._stale.update(self._shops if scope == PLATFORM else {scope} & self._shops.keys())
-        self._woken.set()
-
-    def _doubt(self) -> None:
-        self._stale.update(self._shops)
-        self._woken.set()
-
-    async def _renew(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
-            heard = self._woken.is_set()
-            self._woken.clear()
-            try:
-                if not heard:
-                    await self.look()
-                for shop_id in list(self._stale):
-                    await self._load(shop_id)
-            except DomainError as fault:
-                log.warning("the guard keeps its old rules", fault=str(fault))
-
-    async def look(self) -> None:
-        """Which of the rules in memory are older than those stored?"""
-        revisions = await store.revisions(self._db, [PLATFORM, *self._shops])
+    async def _outdated(self, shops: Mapping[str, Shop]) -> set[str]:
+        revisions = await store.revisions(self._db, [PLATFORM, *shops])
         platform = revisions.get(PLATFORM, 0)
-        self._stale.update(
+        return {
             shop_id
-            for shop_id, shop in self._shops.items()
+            for shop_id, shop in shops.items()
             if shop.platform_rev != platform or shop.rev != revisions.get(shop_id, 0)
-        )
+        }
 
 
 _FREE = SpamRules()
