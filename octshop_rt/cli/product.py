@@ -31,6 +31,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import (
     HttpSettings,
     MongoSettings,
+    PushSettings,
     RedisSettings,
     SandboxSettings,
     Settings,
@@ -48,6 +49,7 @@ SANDBOX_PORT: Final = 8481
 # The simulated merchant account that the demo shops take money with.
 MCHID: Final = "1900000109"
 APPID: Final = "wxd678efh567hg6787"
+GRACE_S: Final = 4  # who tries out leaving a chat does not want to wait long for the notice
 LOST: Final = 1  # a part ended by itself
 
 
@@ -79,6 +81,7 @@ async def run(data: Path, *, port: int, sandbox_port: int, processes: int, redis
             http=HttpSettings(host=HOST, port=port, web_dir=str(web_dir())),
             wechat={DEFAULT_ACCOUNT: wechat},
             sandbox=SandboxSettings(url=sandbox_url),
+            push=PushSettings(sandbox_url=sandbox_url, grace_s=GRACE_S),
         )
         await _furnish(settings)
         origins = [settings.http.origin]

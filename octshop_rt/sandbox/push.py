@@ -1,7 +1,8 @@
-"""A push service for tests and rehearsals (RFC 8030): hands out subscriptions, checks who calls, opens what comes.
+"""A push service for tests and the trial (RFC 8030): hands out subscriptions, checks who calls, opens what comes.
 
 It plays both ends that are not ours: the service, which proves our signature (RFC 8292), and the browser, which holds
 the private key and really decrypts (RFC 8291). What is wrong is refused with the status a real service would give.
+A page of the trial gets its subscription here instead of from its browser; the sandbox phone shows what arrived.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 import base64
 import re
 import secrets
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -23,11 +25,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from octshop_rt.core.clock import Clock
+from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.sandbox.journal import Journal
 from octshop_rt.sandbox.model import SandboxInProduction
 
 Trouble = Literal["", "gone", "busy", "broken", "moved", "slow"]
 _DAY_S = 86_400
+_MOST_BROWSERS = 200
+_MOST_NOTICES = 50
 _SLOW_S = 30
 _HEADER = re.compile(r"vapid t=([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+), ?k=([A-Za-z0-9_-]+)")
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -41,6 +46,28 @@ class Pushed:
     topic: str
     urgency: str
     ttl: int
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device would show, and when it arrived."""
+
+    at: Millis
+    topic: str
+    body: dict[str, Any]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser in the journal."""
+
+    private: str
+    auth: str
+    key: str
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page gives `PushManager.subscribe`."""
+
+    key: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{87}$(?!\n)")]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,23 +93,41 @@ class Browser:
 class SimulatedPushService:
     """Listens on one port; `subscribe` is what a browser does, POST /push/{id} what an application server does."""
 
-    def __init__(self, clock: Clock, *, production: bool) -> None:
+    def __init__(self, clock: Clock, *, production: bool, journal: Journal | None = None) -> None:
         if production:
             raise SandboxInProduction
         self._clock = clock
+        self._journal = journal
         self._browsers: dict[str, Browser] = {}
+        self._notices: deque[Notice] = deque(maxlen=_MOST_NOTICES)
         self._runner: web.AppRunner | None = None
         self.url = ""
 
     async def start(self, host: str, port: int) -> str:
         """Listen; returns what belongs into `[push] sandbox_url`."""
         app = web.Application()
-        app.router.add_post("/push/{id}", self._push)
+        app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
-        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        self.at(f"http://{host}:{self._runner.addresses[0][1]}")
         return self.url
+
+    def routes(self) -> list[web.RouteDef]:
+        """For another simulator's router; `at` then says where that listens."""
+        return [
+            web.post("/push/{id}", self._push),
+            web.post("/phone/api/browsers", self._subscribe),
+            web.get("/phone/api/notices", self._shown),
+        ]
+
+    def at(self, url: str) -> None:
+        """Reached there from now on; browsers of an earlier start are there again."""
+        self.url = url
+        kept = self._journal.rows("browser", Kept) if self._journal else {}
+        for one, row in list(kept.items())[-_MOST_BROWSERS:]:
+            private = ec.derive_private_key(int(row.private, 16), ec.SECP256R1())
+            self._browsers[one] = self._browser(one, private, bytes.fromhex(row.auth), row.key)
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -92,14 +137,30 @@ class SimulatedPushService:
     def subscribe(self, key: str) -> Browser:
         """A new browser that takes messages of the owner of `key` alone."""
         one = secrets.token_urlsafe(24)
-        browser = Browser(
-            endpoint=f"{self.url}/push/{one}",
-            private=ec.generate_private_key(ec.SECP256R1()),
-            auth=secrets.token_bytes(16),
-            key=key,
-        )
+        browser = self._browser(one, ec.generate_private_key(ec.SECP256R1()), secrets.token_bytes(16), key)
         self._browsers[one] = browser
+        if len(self._browsers) > _MOST_BROWSERS:
+            del self._browsers[next(iter(self._browsers))]
+        if self._journal:
+            private = f"{browser.private.private_numbers().private_value:x}"
+            self._journal.write("browser", one, Kept(private=private, auth=browser.auth.hex(), key=key))
         return browser
+
+    def _browser(self, one: str, private: ec.EllipticCurvePrivateKey, auth: bytes, key: str) -> Browser:
+        return Browser(endpoint=f"{self.url}/push/{one}", private=private, auth=auth, key=key)
+
+    async def _subscribe(self, request: web.Request) -> web.Response:
+        """A page asks for what its browser's PushManager would give it."""
+        try:
+            wish = msgspec.json.decode(await request.read(), type=Wish)
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _unb64(wish.key))
+        except (msgspec.MsgspecError, ValueError):
+            return web.Response(status=400)
+        return _json(self.subscribe(wish.key).body, status=201)
+
+    async def _shown(self, request: web.Request) -> web.Response:
+        """What has arrived on devices, newest first."""
+        return _json({"items": list(self._notices)})
 
     async def _push(self, request: web.Request) -> web.Response:
         browser = self._browsers.get(request.match_info["id"])
@@ -157,6 +218,7 @@ class SimulatedPushService:
             body=body, topic=topic, urgency=request.headers.get("Urgency", "normal"), ttl=int(request.headers["TTL"])
         )
         browser.got.append(pushed)
+        self._notices.appendleft(Notice(at=self._clock.now(), topic=topic, body=body))
         return 201
 
 
@@ -176,6 +238,10 @@ def opened(sealed: bytes, private: ec.EllipticCurvePrivateKey, auth: bytes) -> b
         message = "the last record ends with 2 and zeros"
         raise ValueError(message)
     return text[:-1]
+
+
+def _json(answer: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
 
 
 def _hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:

@@ -20,6 +20,7 @@ from octshop_rt.sandbox.keys import KeyRing, PlatformKey, SigningKey
 from octshop_rt.sandbox.model import Merchant, SandboxInProduction
 from octshop_rt.sandbox.notices import Courier
 from octshop_rt.sandbox.phone import Phone
+from octshop_rt.sandbox.push import SimulatedPushService
 from octshop_rt.sandbox.refusals import Refusal
 from octshop_rt.sandbox.signing import Door, authorization_fields, seal, signed_headers
 
@@ -30,13 +31,15 @@ Act = Callable[[Merchant, web.Request, bytes], Answer]
 
 
 class Sandbox:
-    """One simulated channel below `folder`. Keys, trades and switches survive a restart."""
+    """One channel below `folder`, and a push service. Keys, trades, switches and browsers survive a restart."""
 
     def __init__(self, folder: Path, clock: Clock, *, production: bool, notice_speed: int = 1) -> None:
         if production:
             raise SandboxInProduction
         self.keys = KeyRing(folder / "keys", clock)
-        self.bank = Bank(clock, Journal(folder))
+        journal = Journal(folder)
+        self.bank = Bank(clock, journal)
+        self.push = SimulatedPushService(clock, production=production, journal=journal)
         self._clock = clock
         self._merchants: dict[str, Merchant] = {}
         self._doors: dict[str, Door] = {}
@@ -78,8 +81,9 @@ class Sandbox:
         await web.TCPSite(self._runner, host, port).start()
         if deliver:
             self.courier.start()
-        bound = self._runner.addresses[0][1]
-        return f"http://{host}:{bound}"
+        url = f"http://{host}:{self._runner.addresses[0][1]}"
+        self.push.at(url)
+        return url
 
     async def stop(self) -> None:
         """Stop listening and delivering."""
@@ -105,6 +109,7 @@ class Sandbox:
                 web.get("/v3/refund/domestic/refunds/{no}", self._signed(self._query_refund)),
                 web.get("/v3/certificates", self._signed(self._certificates)),
                 *Phone(bank, self._merchants).routes(),
+                *self.push.routes(),
             ]
         )
         return app

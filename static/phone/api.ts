@@ -1,6 +1,7 @@
 // The simulated channel as the payer's phone sees it, reached through the shop server's own door.
 import { ApiError } from '@kit/api/http'
 import { say } from '@kit/i18n'
+import type { Told } from '@kit/push/told'
 
 export interface PhoneOrder {
   out_trade_no: string
@@ -25,6 +26,13 @@ export interface TextMessage {
   code: string
   purpose: string
   sent_at: number
+}
+
+/** A push that reached a device, as that device read it. */
+export interface Alert {
+  at: number
+  topic: string
+  body: Told
 }
 
 const BASE = '/sandbox/phone/api'
@@ -52,6 +60,7 @@ export const decide = (order: Pick<PhoneOrder, 'out_trade_no'>, decision: 'pay' 
   send<PhoneOrder>('POST', '/confirm', { out_trade_no: order.out_trade_no, decision })
 export const newCode = () => send<PaymentCode>('POST', '/payment-codes', {})
 export const pending = () => send<{ items: PhoneOrder[] }>('GET', '/pending')
+export const alerts = () => send<{ items: Alert[] }>('GET', '/notices')
 export const switches = () => send<Switches>('GET', '/switches')
 export const setSwitches = (changed: Switches) => send<Switches>('PUT', '/switches', changed)
 /** Text messages the demo sent to this number, or to all. */

@@ -17,6 +17,7 @@ const router = createRouter({
   routes: [
     { path: '/', name: 'pay', component: () => import('./pages/Pay.vue') },
     { path: '/code', name: 'code', component: () => import('./pages/PaymentCode.vue') },
+    { path: '/alerts', name: 'alerts', component: () => import('./pages/Alerts.vue') },
     { path: '/messages', name: 'messages', component: () => import('./pages/Messages.vue') },
     { path: '/switches', name: 'switches', component: () => import('./pages/Switches.vue') },
     { path: '/:rest(.*)*', redirect: '/' },

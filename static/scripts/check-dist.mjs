@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { budgets, clients, filesBelow, loader, root } from './clients.mjs'
+import { budgets, clients, filesBelow, lone, root } from './clients.mjs'
 
 const dist = join(root, 'dist')
 const manifest = JSON.parse(readFileSync(join(dist, '.vite/manifest.json'), 'utf8'))
@@ -31,8 +31,11 @@ for (const client of clients) {
   if (size.css > budgets[client].css) faults.push(`${client}: ${size.css.toFixed(1)} KB of style, allowed ${budgets[client].css}`)
 }
 console.table(rows)
-if (existsSync(join(dist, loader.file)) && kb(loader.file) > loader.kb)
-  faults.push(`${loader.file}: ${kb(loader.file).toFixed(1)} KB, allowed ${loader.kb}`)
+for (const one of lone)
+  if (existsSync(join(dist, one.file)) && kb(one.file) > one.kb) faults.push(`${one.file}: ${kb(one.file).toFixed(1)} KB, allowed ${one.kb}`)
+// Not every browser takes a service worker that is a module.
+const worker = join(dist, 'push-worker.js')
+if (existsSync(worker) && /\b(import|export)\b/.test(readFileSync(worker, 'utf8'))) faults.push('push-worker.js: a module, must be one plain script')
 
 // Names, not requests: XML namespaces, licence texts, addresses that error messages of libraries point to,
 // and the default place of the scanner's wasm, which kit/scan overrides.

@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url'
 // The tests of the gates point them at a folder of their own.
 export const root = process.env.OCTSHOP_WEB_ROOT ?? join(dirname(fileURLToPath(import.meta.url)), '..')
 export const clients = ['shop', 'agent', 'clerk', 'pos', 'phone', 'widget']
-/** What other sites include with one script tag (KB, gzip). */
-export const loader = { file: 'widget.js', kb: 5 }
+/** Files of their own address (KB, gzip): what other sites include with one script tag, and the worker that shows notices. */
+export const lone = [
+  { file: 'widget.js', kb: 5 },
+  { file: 'push-worker.js', kb: 2 },
+]
 
 export const budgets = {
   shop: { js: 130, css: 45, first: ['shop/pages/Home.vue', 'shop/locales/zh-CN.json'] },

@@ -14,6 +14,8 @@ import { withService } from '@kit/service/words'
 import { startTheme } from '@kit/tokens/theme'
 import App from './App.vue'
 import { router } from './routes'
+import { follow } from '@kit/push/shown'
+import { kept } from '@kit/push/kept'
 import { session } from './stores/session'
 
 startTheme()
@@ -25,3 +27,5 @@ const app = createApp(App).use(i18n).use(router)
 watchFaults(app, (fault) => showToast({ message: sentence(fault), duration: 3500 }))
 await router.isReady()
 app.mount('#app')
+follow(router, '/shop/')
+if (kept('buyer')) void import('./stores/notices')

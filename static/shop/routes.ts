@@ -1,6 +1,7 @@
 // The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
 import { chatWords } from '@kit/chat/words'
 import { addWords } from '@kit/i18n'
+import { pushWords } from '@kit/push/words'
 import { createRouter, createWebHistory } from 'vue-router'
 import { isGuest } from './stores/im'
 import { session } from './stores/session'
@@ -24,7 +25,7 @@ export const router = createRouter({
     { path: '/nearby', name: 'nearby', component: () => import('./pages/Nearby.vue'), meta: { tab: 'nearby', title: 'tab.nearby' } },
     { path: '/messages', name: 'messages', component: () => import('./pages/Messages.vue'), meta: { tab: 'messages', person: true, guests: true, title: 'tab.messages' } },
     { path: '/cart', name: 'cart', component: () => import('./pages/Cart.vue'), meta: { tab: 'cart', title: 'tab.cart' } },
-    { path: '/me', name: 'me', component: () => import('./pages/Me.vue'), meta: { tab: 'me', title: 'tab.me' } },
+    { path: '/me', name: 'me', component: async () => (await Promise.all([import('./pages/Me.vue'), addWords(pushWords)]))[0], meta: { tab: 'me', title: 'tab.me' } },
     { path: '/s/:shop', name: 'shop', component: () => import('./pages/Shop.vue'), meta: { title: 'shop.title' } },
     { path: '/p/:product', name: 'product', component: () => import('./pages/Product.vue'), meta: { title: 'product.title' } },
     { path: '/checkout', name: 'checkout', component: () => import('./pages/Checkout.vue'), meta: { person: true, title: 'checkout.title' } },

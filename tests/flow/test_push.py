@@ -17,7 +17,7 @@ async def test_both_sides_are_told_when_they_are_away(two_nodes: House) -> None:
         await agent.sign_in("staff", "13900000005")
         await clerk.sign_in("staff", "13900000003")
         key = (await buyer.get("/buyer/push"))["key"]
-        assert (await agent.get("/staff/push"))["key"] == key
+        assert await agent.get("/staff/push") == {"key": key, "simulated": True}
         phone, desk, till = (two_nodes.push.subscribe(key) for _ in range(3))
         kept = await buyer.call("PUT", "/buyer/push", {**phone.body, "preview": True})
         await agent.call("PUT", "/staff/push", desk.body)

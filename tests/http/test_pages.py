@@ -21,6 +21,7 @@ async def web(db: Database, tmp_path: Path) -> AsyncIterator[City]:
         (dist / name).mkdir(parents=True)
         (dist / name / "index.html").write_text(f"<p>{name}")
     (dist / "clerk" / "sw.js").write_text("worker")
+    (dist / "push-worker.js").write_text("push")
     (dist / "assets").mkdir()
     (dist / "assets" / "app-1a2b.js").write_text("plain")
     (dist / "assets" / "app-1a2b.js.gz").write_bytes(gzip.compress(b"plain"))
@@ -42,6 +43,9 @@ async def test_entries_are_fresh_and_history_paths_lead_to_them(web: City) -> No
             assert (answer.status, answer.headers["Location"]) == (302, target)
     async with web.client.get(f"{web.url}/clerk/sw.js") as answer:
         assert (answer.content_type, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+    async with web.client.get(f"{web.url}/push-worker.js") as answer:  # req I5: a new one is taken at the next start
+        assert (answer.content_type, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+        assert "script-src 'self' 'wasm-unsafe-eval'" in answer.headers["Content-Security-Policy"]
     for path in ("/shop/missing.js", "/merchant/", "/shopping", "/favicon.ico"):
         async with web.client.get(web.url + path) as answer:
             assert answer.status == 404

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -26,12 +27,13 @@ from octshop_rt.events import PushDue
 from octshop_rt.im.push import checks, store
 from octshop_rt.im.push.facts import Facts
 from octshop_rt.im.push.model import BadDevice
-from octshop_rt.im.push.sealing import Vapid
+from octshop_rt.im.push.sealing import Vapid, seal
 from octshop_rt.im.push.sender import Sender
 from octshop_rt.im.push.service import Devices
 from octshop_rt.im.push.watch import Watch
 from octshop_rt.sandbox.model import SandboxInProduction
 from octshop_rt.sandbox.push import Browser, SimulatedPushService
+from octshop_rt.sandbox.server import Sandbox
 from tests.im.kit import FAST, Client, Node, Town, running
 
 GRACE_MS = 300
@@ -346,8 +348,6 @@ async def test_a_device_has_one_owner_and_nobody_removes_anothers(
 
 @pytest.mark.parametrize("what", ["key", "signature", "audience", "time", "body", "none"])
 async def test_the_simulator_refuses_what_is_forged(service: SimulatedPushService, what: str):
-    from octshop_rt.im.push.sealing import seal
-
     now = Clock().now()
     phone = service.subscribe(VAPID.public)
     signer = Vapid(b"\x02" * 48, "mailto:x@y.example") if what == "key" else VAPID
@@ -365,6 +365,32 @@ async def test_the_simulator_refuses_what_is_forged(service: SimulatedPushServic
     async with aiohttp.ClientSession() as http, http.post(phone.endpoint, data=body, headers=headers) as answer:
         assert answer.status == {"body": 400, "none": 201}.get(what, 403)
     assert len(phone.got) == (what == "none")
+
+
+async def test_a_page_of_the_trial_subscribes_at_the_phone_and_stays_so_after_a_restart(tmp_path: Path):  # req I5
+    async with aiohttp.ClientSession() as http:
+        first = Sandbox(tmp_path, Clock(), production=False)
+        url = await first.start("127.0.0.1", 0, deliver=False)
+        for wrong in (b"", b'{"key": "%s"}' % (b"A" * 87), b'{"key": "short"}'):
+            async with http.post(f"{url}/phone/api/browsers", data=wrong) as answer:
+                assert answer.status == 400
+        async with http.post(f"{url}/phone/api/browsers", json={"key": VAPID.public}) as answer:
+            assert answer.status == 201
+            browser: dict[str, str] = await answer.json()
+        assert browser["endpoint"].startswith(f"{url}/push/")
+        await first.stop()
+        again = Sandbox(tmp_path, Clock(), production=False)
+        port = int(url.rpartition(":")[2])
+        assert await again.start("127.0.0.1", port, deliver=False) == url
+        sealed = seal(b'{"n":1}', browser["p256dh"], browser["auth"])
+        header = VAPID.authorization(browser["endpoint"], Clock().now())
+        headers = {"Authorization": header, "Content-Encoding": "aes128gcm", "TTL": "1", "Topic": "t"}
+        async with http.post(browser["endpoint"], data=sealed, headers=headers) as answer:
+            assert answer.status == 201
+        async with http.get(f"{url}/phone/api/notices") as answer:
+            (shown,) = (await answer.json())["items"]
+        assert (shown["topic"], shown["body"]) == ("t", {"n": 1})
+        await again.stop()
 
 
 def test_the_simulator_is_refused_in_production():

@@ -67,6 +67,8 @@ class Pages:
             app.router.add_get(f"/{name}/{{rest:.*}}", self.entry)
         # what the build puts beside the apps: icon.svg, robots.txt
         app.router.add_get(r"/{name:[a-z0-9-]+\.(?:ico|png|svg|txt)}", self.file)
+        # At the root, because a service worker's scope must lie below its own address.
+        app.router.add_get("/push-worker.js", self.file)
 
     async def home(self, _request: web.Request) -> web.StreamResponse:
         """`/` is the buyer's shop."""

@@ -15,9 +15,12 @@ CHANGES = Limit(name="push.devices", burst=20, per_ms=10 * MINUTE)
 
 
 class PushKey(Struct, frozen=True, kw_only=True):
-    """`key` is the browser's `applicationServerKey`, base64url."""
+    """`key` is the browser's `applicationServerKey`, base64url. `simulated`: the page subscribes at the sandbox phone
+    instead, because the browser of a trial may reach no push service; never in production.
+    """
 
     key: str
+    simulated: bool = False
 
 
 class PushDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +67,7 @@ class PushApi:
         ]  # fmt: skip
 
     async def buyer_key(self, call: Call[Buyer]) -> PushKey:
-        return PushKey(key=self._devices.key)
+        return self._key()
 
     async def buyer_put(self, call: Call[Buyer], body: PushDevice) -> PushDeviceView:
         return await self._put(call.who, body)
@@ -73,13 +76,16 @@ class PushApi:
         await self._devices.drop(call.who, call.path["subscription_id"])
 
     async def staff_key(self, call: Call[Staff]) -> PushKey:
-        return PushKey(key=self._devices.key)
+        return self._key()
 
     async def staff_put(self, call: Call[Staff], body: PushDevice) -> PushDeviceView:
         return await self._put(call.who, body)
 
     async def staff_drop(self, call: Call[Staff]) -> None:
         await self._devices.drop(call.who, call.path["subscription_id"])
+
+    def _key(self) -> PushKey:
+        return PushKey(key=self._devices.key, simulated=self._devices.simulated)
 
     async def _put(self, who: Buyer | Staff, body: PushDevice) -> PushDeviceView:
         row = await self._devices.put(

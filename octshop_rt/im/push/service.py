@@ -26,6 +26,11 @@ class Devices:
         """What a browser needs as `applicationServerKey`."""
         return self._vapid.public
 
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulator stands in for the push services of browsers."""
+        return bool(self._settings.sandbox_url)
+
     async def put(
         self, who: Party, *, endpoint: str, p256dh: str, auth: str, preview: bool, lang: Lang
     ) -> Subscription:

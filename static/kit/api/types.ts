@@ -12,6 +12,8 @@ export type Grant = Schema['GrantView']
 export type TillRef = Schema['TillView']
 export type DeviceSession = Schema['DeviceView']
 export type WsTicket = Schema['Ticket']
+export type PushKey = Schema['PushKey']
+export type PushDeviceView = Schema['PushDeviceView']
 
 export type Picture = Schema['Picture']
 export type ShopCard = Schema['ShopCard']

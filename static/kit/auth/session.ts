@@ -2,6 +2,7 @@
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { Api, ApiError, type Audience } from '@kit/api/http'
 import type { BuyerSignedIn, DeviceSession, StaffSignedIn, WsTicket } from '@kit/api/types'
+import { keep, leave } from '@kit/push/kept'
 import { deviceId, deviceName } from './device'
 
 export interface Credentials {
@@ -67,6 +68,7 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
 
   async signOut(): Promise<void> {
     const leaving = this.last
+    await leave(this.api)
     try {
       await this.api.del(`/${this.api.audience}/session`)
     } finally {
@@ -99,7 +101,9 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
   }
 
   private left(person: string): void {
-    if (person) for (const told of this.onLeft) told(person)
+    if (!person) return
+    keep(this.api.audience, null)
+    for (const told of this.onLeft) told(person)
   }
 
   private take(answer: S | null): void {

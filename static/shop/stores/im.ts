@@ -29,6 +29,7 @@ session.onLeft.push((person) => {
 
 /** Whether somebody who has not signed in has chatted in this browser. */
 export const isGuest = (): boolean => guest.id !== ''
+export const guestId = (): string => guest.id
 
 /** Who was a guest here until now keeps what was said, and what is still on its way. */
 async function join(person: string): Promise<void> {
