@@ -174,6 +174,7 @@ class DeskOfStaff:
             groups=[group_view(one) for one in await self._desk.office.groups(who.shop_id)],
             open_now=rules.is_open(eyes.settings, eyes.now),
             opens_at=rules.opens_at(eyes.settings, eyes.now),
+            gives_now=rules.gives(eyes.settings, eyes.now),
             strategy=eyes.settings.strategy,
         )
 

@@ -86,7 +86,9 @@ class GroupView(Struct, frozen=True, kw_only=True):
 
 
 class DeskView(Struct, frozen=True, kw_only=True):
-    """An agent's desk at one shop: who they serve and are invited to, who waits (in order), colleagues, groups."""
+    """An agent's desk at one shop: who they serve and are invited to, who waits (in order), colleagues, groups.
+    `gives_now`: who waits is given to who is online, which outside hours takes a setting.
+    """
 
     me: AgentView
     mine: list[CaseView]
@@ -98,6 +100,7 @@ class DeskView(Struct, frozen=True, kw_only=True):
     groups: list[GroupView]
     open_now: bool
     opens_at: Millis | None
+    gives_now: bool
     strategy: str
 
 

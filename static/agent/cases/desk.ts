@@ -15,6 +15,8 @@ export interface Desk {
   /** Own buyers, those who wait, those with the machine: this agent's business. Others' are looked at only. */
   concerns: (c: string) => boolean
   queued: ComputedRef<CaseView[]>
+  /** Somebody waits at a shop that gives nobody to anybody now: it is closed. */
+  resting: ComputedRef<boolean>
   mine: ComputedRef<CaseView[]>
   ended: ComputedRef<CaseView[]>
   moreEnded: ComputedRef<boolean>
@@ -98,6 +100,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   const all = (pick: (view: DeskView) => readonly CaseView[]): CaseView[] => [...views.values()].flatMap(pick)
   const mine = computed(() => all((view) => [...view.mine, ...view.invited]))
   const queued = computed(() => all((view) => view.queued))
+  const resting = computed(() => [...views.values()].some((view) => view.queued.length > 0 && !view.gives_now && view.strategy !== 'manual'))
   const byC = computed(() => {
     const map = new Map<string, CaseView>()
     for (const one of [...theirs.values()].flat()) map.set(one.c, one)
@@ -149,6 +152,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
       return !one || one.state !== 'human' || isMine(one)
     },
     queued,
+    resting,
     mine,
     ended,
     moreEnded: computed(() => [...done.values()].some((shop) => shop.next !== null)),
