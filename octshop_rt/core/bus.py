@@ -52,7 +52,9 @@ class LocalBus:
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A hint that something changed; who hears it fetches the truth. `rev` grows with each change of the thing."""
+    """A hint that something changed; who hears it fetches the truth. `rev` grows with each change of the thing; NO_REV
+    where the hint is of something else about it (a place, a message), which has no order with the thing's own changes.
+    """
 
     topic: str
     id: str
@@ -67,6 +69,7 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
     many: list[Notice]
 
 
+NO_REV = 0
 NOTICE = "notice"
 NOTICES = "notices"
 MOST_NOTICES = 500  # in one message: some 40 kB

@@ -35,7 +35,10 @@ async def test_who_comes_at_night_is_served_when_the_desk_opens(db: Database) ->
         await turn(one)
         case = await one.desk.cases.one(case.id)
         assert (case.state, case.after_hours) == ("queued", True)
-        assert await one.desk.place(case) == (1, None), "nobody's turn comes by itself tonight"
+        place = await one.desk.place(case)
+        assert place is not None
+        assert (place.pos, place.eta_s) == (1, None), "nobody's turn comes by itself tonight"
+        assert (place.attended, place.serves_now) == (True, False)
         clock.advance(MONDAY - EVENING - SECOND)  # longer than `abandon_s`
         await one.desk.attendance.seen(["U1"])
         await turn(one)
@@ -78,7 +81,8 @@ async def test_a_desk_that_serves_whenever_somebody_is_online_gives_at_night_too
         await turn(one)
         assert (await one.desk.cases.one(case.id)).state == "queued"
         await one.desk.office.set(SHOP, DeskPatch(serve_online=True), "test")
-        assert await one.desk.place(case) == (1, 60)
+        place = (await one.desk.places.anew(SHOP)).places[case.id]
+        assert (place.pos, place.eta_s, place.serves_now) == (1, 60, True)
         await turn(one)
         assert (await one.desk.cases.one(case.id)).person_id == "U1"
         await one.sits("U2")

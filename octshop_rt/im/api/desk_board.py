@@ -225,6 +225,7 @@ class DeskOfManagers:
     async def set(self, call: Call[ShopStaff], body: DeskPatch) -> DeskSettings:
         done = await self._desk.office.set(call.who.shop_id, body, call.who.person_id)
         self._desk.cases.wake(call.who.shop_id)
+        self._desk.telling.queue(call.who.shop_id)
         return done
 
     async def layers(self, call: Call[ShopStaff]) -> Layers:
@@ -270,6 +271,7 @@ class DeskOfManagers:
             call.who.shop_id, call.path["agent_id"], cap=body.cap, groups=body.groups, skills=body.skills
         )
         self._desk.telling.agent(agent)
+        self._desk.telling.queue(agent.shop_id)
         self._desk.cases.wake(call.who.shop_id)
         return (await self._eyes(call.who, [])).agent(agent)
 

@@ -79,9 +79,9 @@ class OwnMessages(Struct, frozen=True, kw_only=True):
 
 class BuyerCase(Struct, frozen=True, kw_only=True):
     """A case as its buyer sees it. SUB to topic `case` with `id`: NOTICEs carry {state} and, while waiting,
-    {pos, ahead, eta_s}. `eta_s` null: nobody is serving now. `open_now`: the desk keeps hours; `serves_now`: so it is,
-    or somebody there serves outside them. `attended`: somebody is at the desk. `overflow`: has waited so long that
-    anybody of the shop may serve.
+    {pos, ahead, eta_s, attended, serves_now}. `eta_s` null: nobody is serving now. `open_now`: the desk keeps hours;
+    `serves_now`: so it is, or somebody there serves outside them. `attended`: somebody is at the desk. `overflow`: has
+    waited so long that anybody of the shop may serve.
     """
 
     id: str
@@ -183,11 +183,11 @@ class DeskOfBuyers:
         now = self._clock.now()
         settings = await self._desk.office.settings(case.shop_id)
         place = await self._desk.place(case)
-        attended = await self._desk.attended(case.shop_id)
+        attended = place.attended if place else await self._desk.attended(case.shop_id)
         return BuyerCase(
             id=case.id, c=case.c, shop_id=case.shop_id, state=case.state, rev=case.rev, agent_name=case.agent_name,
-            card=case.card, pos=place[0] if place else None, ahead=place[0] - 1 if place else None,
-            eta_s=place[1] if place else None, open_now=rules.is_open(settings, now),
+            card=case.card, pos=place.pos if place else None, ahead=place.pos - 1 if place else None,
+            eta_s=place.eta_s if place else None, open_now=rules.is_open(settings, now),
             serves_now=rules.serves(settings, now, attended=attended), opens_at=rules.opens_at(settings, now),
             attended=attended, after_hours=case.after_hours, overflow=rules.overflows(case, settings, now),
             opened_at=case.opened_at, ended_at=case.ended_at,

@@ -193,6 +193,7 @@ class Assigner:
             try:
                 for shop_id in await store.waiting_shops(self._db):
                     self.wake(shop_id)
+                    self._telling.look(shop_id)
             except DomainError as fault:
                 log.warning("the desk's net could not look", fault=str(fault))
                 await asyncio.sleep(SECOND / 1_000)

@@ -94,6 +94,7 @@ class Attendance:
                 ),
             )  # fmt: skip
         self._telling.agent(done)
+        self._telling.queue(row.shop_id)
         if status == "online":
             self._cases.wake(row.shop_id)
         return done
@@ -112,6 +113,7 @@ class Attendance:
                 at=now,
             )
             await store.add_shift(self._db, row)
+            self._telling.queue(back.shop_id)
         if await store.seen(self._db, person_ids, now):
             for person_id in person_ids:
                 self._renewed[person_id] = now

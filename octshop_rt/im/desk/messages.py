@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from octshop_rt.core.auth.model import Buyer, ShopStaff
-from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.bus import NO_REV, Bus, Notice, notify
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.ids import Ids
@@ -100,4 +100,4 @@ class Messages:
         d = {"message": row.id, "state": row.state}
         now = self._clock.now()
         await notify(self._bus, Notice(topic="board", id=row.shop_id, rev=now, d=d))
-        await notify(self._bus, Notice(topic="case", id=row.case_id, rev=now, d=d))
+        await notify(self._bus, Notice(topic="case", id=row.case_id, rev=NO_REV, d=d))

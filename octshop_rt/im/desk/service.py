@@ -39,6 +39,7 @@ from octshop_rt.im.desk.model import (
     TooManyGuests,
 )
 from octshop_rt.im.desk.office import Office
+from octshop_rt.im.desk.places import Place, Places
 from octshop_rt.im.desk.telling import Telling
 from octshop_rt.im.desk.upkeep import Upkeep
 from octshop_rt.im.guard.service import Guard
@@ -70,7 +71,8 @@ class Desk:
         self._around = around
         self._conversations = conversations
         self.office = Office(db, clock, ids)
-        self.telling = Telling(db, clock, bus, tasks, self.office, conversations)
+        self.places = Places(db, clock, tasks, self.office)
+        self.telling = Telling(db, clock, bus, tasks, self.places, conversations)
         self.cases = Cases(db, clock, self.office, self.telling)
         self.assigner = Assigner(db, clock, tasks, self.office, self.cases, self.telling, ids.new("Z"))
         self.cases.on_wake(self.assigner.wake)
@@ -160,15 +162,9 @@ class Desk:
         await self.of_buyer(who, case_id)
         return await self.cases.end(case_id, "left", who.person_id, request_id=request_id)
 
-    async def place(self, case: Case) -> tuple[int, int | None] | None:
-        """(place, seconds) of one who waits; None of anybody else."""
-        if case.state != "queued":
-            return None
-        place = rules.positions(await store.places(self._db, case.shop_id)).get(case.id)
-        if place is None:
-            return None
-        seats, handling = await self.telling.pace(case.shop_id)
-        return place, rules.eta_s(place - 1, handling, seats)
+    async def place(self, case: Case) -> Place | None:
+        """Of one who waits, at most a second old; None of anybody else."""
+        return await self.places.of(case.shop_id, case.id) if case.state == "queued" else None
 
     async def attended(self, shop_id: str) -> bool:
         """Whether somebody is at the desk now."""

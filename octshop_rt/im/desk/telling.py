@@ -10,23 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
+import msgspec
 import structlog
 from msgspec import structs
 
-from octshop_rt.core.bus import NOTICES, Bus, Notice, batches, notify, notify_many
+from octshop_rt.core.bus import NO_REV, NOTICES, Bus, Notice, batches, notify, notify_many
 from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import BadInput, DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.conversation.service import Conversations
-from octshop_rt.im.desk import office_store, rules, store
+from octshop_rt.im.desk import office_store, store
 from octshop_rt.im.desk.model import DESK, Agent, Case, LeaveMessage, Step
-from octshop_rt.im.desk.office import Office
+from octshop_rt.im.desk.places import Place, Places
 from octshop_rt.im.wire.fields import Body, EntryKind, Visibility
 
 log = structlog.get_logger(__name__)
 
 _PUSH_MS = 1_000
+_LOOK_MS = 15_000
 _REMEMBERED_MS = 60_000  # a shop whose queue has not moved for so long here is told anew
 _CLEAR_S = 0.2
 _SERVED_AT_ONCE_S = 0.7
@@ -44,10 +46,10 @@ class Telling:
     """Says and notifies. Nothing here decides, and nothing waits for it."""
 
     def __init__(
-        self, db: Database, clock: Clock, bus: Bus, tasks: TaskRegistry, office: Office, conversations: Conversations
+        self, db: Database, clock: Clock, bus: Bus, tasks: TaskRegistry, places: Places, conversations: Conversations
     ) -> None:
         self._db = db
-        self._office = office
+        self._places = places
         self._clock = clock
         self._bus = bus
         self._tasks = tasks
@@ -56,7 +58,7 @@ class Telling:
         self._clearing: asyncio.Task[None] | None = None
         self._pushing: set[str] = set()
         self._pushed_at: dict[str, int] = {}
-        self._told: dict[str, dict[str, tuple[int, int | None]]] = {}  # by shop: (place, seconds) of each case
+        self._told: dict[str, dict[str, Place]] = {}  # by shop, of each case
         bus.subscribe(NOTICES, self._heard)
         bus.on_gap(self._told.clear)
 
@@ -146,57 +148,64 @@ class Telling:
     # --- places -------------------------------------------------------------------------------------------------------
 
     def queue(self, shop_id: str) -> None:
-        """Those who wait have moved up: tell each whose place is another its place, at most once a second a shop."""
+        """Those who wait have moved up, or others serve: tell each whose place or wait is another, at most once a
+        second a shop on this node.
+        """
+        self._again(shop_id, net=False)
+
+    def look(self, shop_id: str) -> None:
+        """The net below `queue`, for a shop where somebody waits: an agent has gone without a word, hours have begun, a
+        gap of the bus has made this node forget what was told.
+        """
+        if monotonic_ms() - self._pushed_at.get(shop_id, -_LOOK_MS) >= _LOOK_MS:
+            self._again(shop_id, net=True)
+
+    def _again(self, shop_id: str, *, net: bool) -> None:
         if shop_id not in self._pushing:
             self._pushing.add(shop_id)
-            self._tasks.spawn(self._push(shop_id), name="desk queue")
+            self._tasks.spawn(self._push(shop_id, net=net), name="desk queue")
 
-    async def _push(self, shop_id: str) -> None:
-        rest = self._pushed_at.get(shop_id, 0) + _PUSH_MS - monotonic_ms()
+    async def _push(self, shop_id: str, *, net: bool) -> None:
+        rest = self._pushed_at.get(shop_id, -_PUSH_MS) + _PUSH_MS - monotonic_ms()
         if rest > 0:
             await asyncio.sleep(rest / 1_000)
         self._pushing.discard(shop_id)
         self._forget(monotonic_ms())
         self._pushed_at[shop_id] = monotonic_ms()
-        places = rules.positions(await store.places(self._db, shop_id))
-        now = self._clock.now()
-        seats, handling = await self.pace(shop_id)
-        meant = {case_id: (place, rules.eta_s(place - 1, handling, seats)) for case_id, place in places.items()}
+        standing = await self._places.anew(shop_id)
+        meant = standing.places
         before = self._told.get(shop_id, {})
         self._told[shop_id] = {case_id: told for case_id, told in before.items() if case_id in meant}
-        moved = [
-            Notice(topic="case", id=case_id, rev=now, d={"state": "queued", "pos": pos, "ahead": pos - 1, "eta_s": eta})
-            for case_id, (pos, eta) in meant.items()
-            if before.get(case_id) != (pos, eta)
-        ]
+        moved = [_placed(case_id, place) for case_id, place in meant.items() if before.get(case_id) != place]
         await notify_many(self._bus, shop_id, moved)
-        d = {"waiting": len(places)}
-        await notify(self._bus, Notice(topic="board", id=shop_id, rev=now, d=d))
-        for one in await store.online(self._db, shop_id, now - rules.HERE_MS):
+        if net and not moved:
+            return
+        d = {"waiting": len(meant)}
+        await notify(self._bus, Notice(topic="board", id=shop_id, rev=self._clock.now(), d=d))
+        for one in standing.agents:
             await notify(self._bus, Notice(topic="desk", id=one.id, rev=one.rev, d=d))
 
     def _heard(self, _channel: str, payload: bytes) -> None:
         """What any node, this one too, has told those who wait: not to be told again until it changes."""
         try:
             batch = batches.from_msgpack(payload)
-        except BadInput:
+            told = {one.id: msgspec.convert(one.d, Place) for one in batch.many if "pos" in one.d}
+        except (BadInput, msgspec.ValidationError):
             return
-        told = self._told.get(batch.about)
-        if told is not None:
-            told |= {one.id: (one.d["pos"], one.d["eta_s"]) for one in batch.many if "pos" in one.d}
+        self._places.told(batch.about, told)
+        if batch.about in self._told:
+            self._told[batch.about] |= told
 
     def _forget(self, now: int) -> None:
         for shop_id in [one for one, at in self._pushed_at.items() if now - at > _REMEMBERED_MS]:
             del self._pushed_at[shop_id]
             self._told.pop(shop_id, None)
 
-    async def pace(self, shop_id: str) -> tuple[int, int]:
-        """(seats, milliseconds a conversation holds one) at a shop now; outside hours nobody's turn comes by itself."""
-        now = self._clock.now()
-        gives = rules.gives(await self._office.settings(shop_id), now)
-        seats = sum(one.cap for one in await store.online(self._db, shop_id, now - rules.HERE_MS)) if gives else 0
-        ended = await store.ended_since(self._db, shop_id, now - 7_200_000, 50)
-        return seats, rules.handling_ms(ended)
+
+def _placed(case_id: str, place: Place) -> Notice:
+    """Says nothing of the case's own changes, so it carries no rev."""
+    d = {"state": "queued", "ahead": place.pos - 1, **structs.asdict(place)}
+    return Notice(topic="case", id=case_id, rev=NO_REV, d=d)
 
 
 def _body(case: Case, step: Step) -> Body:

@@ -150,6 +150,7 @@ class Upkeep:
                 )  # fmt: skip
                 await store.add_shift(self._db, row)
                 self._telling.agent(gone)
+                self._telling.queue(agent.shop_id)
         for case in await store.of_agent(self._db, agent.id):
             if case.waiting_since is None:
                 continue  # answered: the buyer is not kept waiting, and finds the same agent should they return

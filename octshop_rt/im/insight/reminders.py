@@ -11,7 +11,7 @@ import asyncio
 
 import structlog
 
-from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.bus import NO_REV, Bus, Notice, notify
 from octshop_rt.core.clock import MINUTE, SECOND, Clock
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
@@ -60,7 +60,7 @@ class Reminders:
                 continue
             d = {"slow": case.id, "c": case.c, "since": case.waiting_since}
             if case.agent_id is not None:
-                await notify(self._bus, Notice(topic="desk", id=case.agent_id, rev=now, d=d))
+                await notify(self._bus, Notice(topic="desk", id=case.agent_id, rev=NO_REV, d=d))
             await notify(self._bus, Notice(topic="board", id=case.shop_id, rev=now, d=d))
             count += 1
         await store.looked(self._db, self._owner, due)

@@ -27,6 +27,7 @@ const RESTED_MS = 3_600_000
 const ASK_MS = 250
 const AGAIN_MS = 15_000
 const OPENS_MS = 60_000
+const SPREAD_MS = 5_000
 const MOVES = new Set(['queued', 'assigned', 'transferred', 'ended', 'to_platform', 'reopened'])
 
 export function useService(api: () => Api, im: ImClient, shopId: string): Service {
@@ -65,15 +66,16 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     const place = notice?.d as Partial<BuyerCase> | undefined
     const one = now.value
     if (!place?.pos || one.state !== 'queued') return ask(id)
-    const eta_s = place.eta_s ?? null
-    now.value = { ...one, pos: place.pos, ahead: place.ahead ?? null, eta_s }
-    // In a rush everybody hears their place each second: nobody need ask, unless the first agent has come or the last has gone.
-    if ((eta_s === null) !== (one.eta_s === null)) ask(id)
+    const { pos, ahead = null, eta_s = null, attended = one.attended, serves_now = one.serves_now } = place
+    now.value = { ...one, pos, ahead, eta_s, attended, serves_now }
+    asked = Date.now()
+    // Everybody hears their place: nobody need ask, unless service opens or closes. Then all who wait want to know until when.
+    if (serves_now !== one.serves_now) ask(id, Math.random() * SPREAD_MS)
   }
 
-  function ask(id: string): void {
+  function ask(id: string, later = 0): void {
     window.clearTimeout(timer)
-    timer = window.setTimeout(() => void look(id), ASK_MS)
+    timer = window.setTimeout(() => void look(id), ASK_MS + later)
   }
 
   async function look(id: string): Promise<void> {
@@ -153,7 +155,8 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
     const one = now.value
     if (!one || document.visibilityState !== 'visible' || one.state === 'ended') return
     const nobody = one.state !== 'human' && !(one.serves_now && one.attended)
-    if (one.state === 'queued' || (nobody && Date.now() - asked >= OPENS_MS)) ask(one.id)
+    const known = Date.now() - asked
+    if ((one.state === 'queued' && known >= AGAIN_MS) || (nobody && known >= OPENS_MS)) ask(one.id, Math.random() * SPREAD_MS)
   }, AGAIN_MS)
 
   function stop(): void {
