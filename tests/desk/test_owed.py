@@ -9,7 +9,7 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from octshop_rt.core.clock import SECOND, TestClock
-from octshop_rt.core.errors import Busy, UnknownOutcome
+from octshop_rt.core.errors import Busy, RequestConflict, UnknownOutcome
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
 from octshop_rt.im.conversation.model import Appended
@@ -128,3 +128,20 @@ async def test_a_word_the_log_refuses_for_good_is_struck_off_with_one_line(db: D
         refused = [line for line in lines if line["event"] == "the desk's word has no place"]
         assert [line["c"] for line in refused] == ["C-none"], "asked once, not every second for ever"
         assert (await one.desk.cases.one(lost.id)).untold == ()
+
+
+async def test_a_message_left_again_after_its_case_ended_is_the_same_message(db: Database, clock: TestClock) -> None:
+    # req I5: the answer was lost; meanwhile the case timed out, and the page sends the same request in a new one
+    async with node(db, clock, works=False) as one:
+        case = await one.asks("B1")
+        request_id = one.request_id()
+        first = await one.desk.messages.leave(buyer("B1"), case, "明天请回电", "", request_id)
+        await one.desk.cases.end(case.id, "idle", "desk")
+        await one.quiet()
+        again = await one.desk.intake.open(await one.conversations.open(buyer("B1"), SHOP, None), None)
+        assert again.id != case.id
+        assert (await one.desk.messages.leave(buyer("B1"), again, "明天请回电", "", request_id)).id == first.id
+        with pytest.raises(RequestConflict):
+            await one.desk.messages.leave(buyer("B1"), again, "后天请回电", "", request_id)
+        await one.quiet()
+        assert [row.id for row in await one.desk.messages.of_buyer(buyer("B1"), SHOP)] == [first.id]

@@ -40,7 +40,8 @@ class Messages:
         self._guard = guard
 
     async def leave(self, who: Buyer, case: Case, text: str, contact: str, request_id: str) -> LeaveMessage:
-        """Leave one; the same request again finds it. It also stands in the log, where buyer and shop will look.
+        """Leave one; the same request again finds it, though the case it was left in may have ended meanwhile: the
+        page has begun another then. It also stands in the log, where buyer and shop will look.
         Its words pass the guard, whose refusals fly out.
         """
         if self._guard is not None:
@@ -55,7 +56,7 @@ class Messages:
         except DuplicateKey:
             found = await office_store.message_by_request(self._db, who.person_id, request_id)
             assert found is not None, "left messages are never deleted"
-            if (found.case_id, found.text, found.contact) != (case.id, text, contact):
+            if (found.shop_id, found.text, found.contact) != (case.shop_id, text, contact):
                 raise RequestConflict from None
             row = found
         self._telling.left(row)
