@@ -102,18 +102,15 @@ class Attendance:
     async def seen(self, person_ids: list[str]) -> None:
         """They are there, at every desk of theirs."""
         now = self._clock.now()
-        for back in await store.were_gone(self._db, person_ids):
+        for gone in await store.were_gone(self._db, person_ids):
+            if await store.back(self._db, gone.id) is None:
+                continue  # another node has seen them too, and says so
             row = Shift(
-                id=self._ids.new("Z"),
-                shop_id=back.shop_id,
-                agent_id=back.id,
-                was=back.status,
-                now="back",
-                reason="",
+                id=self._ids.new("Z"), shop_id=gone.shop_id, agent_id=gone.id, was=gone.status, now="back", reason="",
                 at=now,
-            )
+            )  # fmt: skip
             await store.add_shift(self._db, row)
-            self._telling.queue(back.shop_id)
+            self._telling.queue(gone.shop_id)
         if await store.seen(self._db, person_ids, now):
             for person_id in person_ids:
                 self._renewed[person_id] = now

@@ -327,14 +327,18 @@ async def arrange(db: Database, agent_id: str, put: dict[str, Any]) -> Agent | N
 
 async def seen(db: Database, person_ids: Sequence[str], at: Millis) -> int:
     """These people are there, at all their desks."""
-    change = {"$max": {"seen_at": at}, "$set": {"gone_at": None}}
-    return await AGENTS.update_many(db, {"person_id": {"$in": list(person_ids)}}, change)
+    return await AGENTS.update_many(db, {"person_id": {"$in": list(person_ids)}}, {"$max": {"seen_at": at}})
 
 
 async def gone(db: Database, agent_id: str, at: Millis, seen_before: Millis) -> Agent | None:
     """Note, once, that nobody has seen this agent since before `seen_before`."""
     lost = {"_id": agent_id, "gone_at": None, "seen_at": {"$lt": seen_before}}
     return await AGENTS.change(db, lost, {"$set": {"gone_at": at}, "$inc": {"rev": 1}})
+
+
+async def back(db: Database, agent_id: str) -> Agent | None:
+    """Note, once, that this agent is there again; None if another node has."""
+    return await AGENTS.change(db, {"_id": agent_id, "gone_at": {"$gt": 0}}, {"$set": {"gone_at": None}})
 
 
 async def were_gone(db: Database, person_ids: Sequence[str]) -> list[Agent]:
