@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
 
 from msgspec import Struct
 
@@ -19,6 +20,8 @@ from octshop_rt.im.wire.outgoing import Ent, Pulled
 
 _MOST_ON_BOARD = 500
 _MESSAGES = 200
+_MOST_SHOWN = 1_000
+_PAGE = 200
 LOOK = 50
 
 
@@ -86,6 +89,26 @@ class Supervise:
         before = None if case.before_id is None else await store.case(self._db, case.before_id)
         if before is None:
             raise NoSuchCase
-        page = await self._conversations.page(Pull(i=0, c=before.c, n=200, rev=True), "buyer")
-        until = before.ended_at or self._clock.now()
-        return before, [one for one in page.ents if before.opened_at - 1 <= one.ts <= until]
+        return before, [one async for one in self._stretch(before)]
+
+    async def _stretch(self, case: Case) -> AsyncIterator[Ent]:
+        """What was said in a case, in order; of a very long one the newest `_MOST_SHOWN`. It begins with the buyer's
+        first word, which may be older than the case that it opened, and the card that stands before it.
+        """
+        until = case.ended_at or self._clock.now()
+        if case.first_s > 1:
+            page = await self._conversations.page(Pull(i=0, c=case.c, to=case.first_s - 1, n=LOOK, rev=True), "buyer")
+            for one in page.ents:
+                if case.opened_at <= one.ts <= until:
+                    yield one
+        after = max(case.first_s, max(case.buyer_s, case.staff_s) - _MOST_SHOWN + 1, 1) - 1
+        more = True
+        while more:
+            page = await self._conversations.page(Pull(i=0, c=case.c, from_=after + 1, n=_PAGE), "buyer")
+            for one in page.ents:
+                if one.ts > until:
+                    return
+                if one.s >= case.first_s > 0 or one.ts >= case.opened_at:
+                    yield one
+                after = one.s
+            more = page.more and bool(page.ents)
