@@ -11,10 +11,12 @@ from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.cases import done_before
 from octshop_rt.im.desk.model import (
+    MOST_ASKED,
     PLATFORM_SHOP,
     Agent,
     Case,
     CaseEnded,
+    DeskChanged,
     NoSuchAgent,
     NotServing,
 )
@@ -71,7 +73,7 @@ class Handover:
             if giver is not None:
                 waiting = rules.passing(waiting, giver)  # whoever passes a buyer on does not want them back
             if case.state == "queued":
-                return structs.replace(waiting, asked=(*case.asked, request_id)[-50:])
+                return structs.replace(waiting, asked=(*case.asked, request_id)[-MOST_ASKED:])
             return rules.moved(
                 waiting, "queued", "transferred", at=now, by=who.person_id, to=group.name if group else None,
                 note=note or None, request_id=request_id,
@@ -107,15 +109,24 @@ class Handover:
         now = self._clock.now()
 
         def receive(seen: Case) -> Case:
-            if done_before(seen, request_id) or seen.state not in {"new", "bot"}:
+            if done_before(seen, request_id):
                 return seen
-            waits = structs.replace(seen, waiting_since=case.waiting_since or now, priority=max(1, seen.priority))
+            if seen.state == "ended":
+                raise DeskChanged  # a moment ago: the same request again opens another
+            linked = structs.replace(seen, before_id=case.id, priority=max(1, seen.priority))
+            if seen.state in {"queued", "human"}:
+                # They have the buyer already, and must hear of this all the same: from their log.
+                heard = structs.replace(linked, asked=(*seen.asked, request_id)[-MOST_ASKED:])
+                told = Body(id=case.id, who=who.name, text=note or None)
+                return rules.owing(heard, seen.rev + 1, "handed_in", told, now, "staff")
+            waits = structs.replace(linked, waiting_since=case.waiting_since or now)
             placed = self._desk.intake.placed(waits, settings, now)
             return rules.moved(
                 placed, "queued", "transferred", at=now, by=who.person_id, note=note or None, request_id=request_id
             )
 
         fresh = await self._desk.cases.change(fresh.id, receive)
+        self._desk.telling.queue(shop_id)
         if case.state != "ended":
             await self._desk.cases.end(
                 case_id, "to_platform", who.person_id, request_id=request_id, guard=lambda seen: may_pass_on(who, seen),

@@ -46,6 +46,7 @@ Reason = Literal[
 DESK = "desk"  # who acts when no person does
 MOST_HISTORY = 200
 MOST_GUESTS = 10
+MOST_ASKED = 50
 
 Note = Annotated[str, Meta(max_length=1_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=40)]
@@ -179,7 +180,9 @@ class Serves(Struct, frozen=True):
 
 
 class Shift(Struct, frozen=True, kw_only=True):
-    """An agent changed state, or was missed: the record of working time."""
+    """An agent changed state, or was missed: the record of working time. No page shows it; it answers a shop that asks
+    who was there when a buyer waited, and who sent an agent to lunch.
+    """
 
     id: str
     shop_id: str

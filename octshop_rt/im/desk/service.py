@@ -23,6 +23,7 @@ from octshop_rt.im.desk.cases import Cases, done_before
 from octshop_rt.im.desk.intake import Around, Intake
 from octshop_rt.im.desk.messages import Messages
 from octshop_rt.im.desk.model import (
+    MOST_ASKED,
     MOST_GUESTS,
     Agent,
     Case,
@@ -47,7 +48,6 @@ from octshop_rt.im.wire.fields import Body, Context
 
 PAGE = 100
 _MOST_TRIED = 20
-_MOST_ASKED = 50
 
 
 class Desk:
@@ -266,7 +266,7 @@ class Desk:
             self._serving(who, case)
             if len(case.guests) >= MOST_GUESTS:
                 raise TooManyGuests
-            asked = (*case.asked, request_id)[-_MOST_ASKED:]
+            asked = (*case.asked, request_id)[-MOST_ASKED:]
             with_guest = structs.replace(case, guests=(*case.guests, guest.person_id), asked=asked)
             body = Body(id=case.id, who=who.name, to=guest.name, text=note or None)
             return rules.owing(with_guest, case.rev + 1, "invited", body, now, "staff")
