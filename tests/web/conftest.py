@@ -61,6 +61,7 @@ class Product:
     port: int
     sandbox_port: int
     process: subprocess.Popen[bytes] | None = None
+    tokens: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def base(self) -> str:
@@ -190,9 +191,14 @@ def _chromium() -> str:
     pytest.fail("no Chromium for the page tests: apt-get install chromium fonts-wqy-microhei")
 
 
+# What Chromium draws for itself beside each page: two pages behind the address bar, and one kept in stock.
+NOT_DRAWN = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "SpareRendererForSitePerProcess")
+
+
 def _open_browser(playwright: Playwright, camera: Path | None = None, *, microphone: bool = False) -> Browser:
     args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     args += ["--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
+    args += [f"--disable-features={','.join(NOT_DRAWN)}"]
     if camera is not None:
         args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
     if microphone:

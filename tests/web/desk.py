@@ -104,10 +104,12 @@ def keep_quick_reply(product: Product, title: str, text: str) -> None:
 
 
 def token(product: Product, phone: str) -> str:
-    """Signs in without a browser."""
-    device = {"id": secrets.token_hex(8), "name": "test"}
-    body = {"phone": phone, "password": PASSWORD, "device": device, "bearer": True}
-    return str(call("POST", f"{product.base}/api/v1/staff/login", body)["token"])
+    """Of a session without a browser; nobody ends it, so one is enough for all tests at this product."""
+    if phone not in product.tokens:
+        device = {"id": secrets.token_hex(8), "name": "test"}
+        body = {"phone": phone, "password": PASSWORD, "device": device, "bearer": True}
+        product.tokens[phone] = str(call("POST", f"{product.base}/api/v1/staff/login", body)["token"])
+    return product.tokens[phone]
 
 
 def manage(product: Product, method: str, path: str, body: object = None) -> Any:
