@@ -5,8 +5,9 @@ import { VantResolver } from '@vant/auto-import-resolver'
 import vue from '@vitejs/plugin-vue'
 import components from 'unplugin-vue-components/vite'
 import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
-import { defineConfig, type Plugin } from 'vite'
+import { build, type Plugin, type Rolldown, type UserConfig } from 'vite'
 import { clients } from './scripts/clients.mjs'
+import { parts } from './scripts/parts.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const server = process.env['OCTSHOP_DEV_SERVER'] ?? 'http://127.0.0.1:8080'
@@ -33,7 +34,7 @@ const historyFallback: Plugin = {
   },
 }
 
-export default defineConfig({
+const config = (partOf: (id: string) => string | null): UserConfig => ({
   root: here,
   base: '/',
   appType: 'mpa',
@@ -66,9 +67,19 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'vue', test: /node_modules[\\/](vue|@vue|vue-i18n|@intlify)[\\/]/, priority: 20 },
+            { name: partOf, includeDependenciesRecursively: false }, // parts.mjs sees to it that no circle begins
           ],
         },
       },
     },
   },
 })
+
+// Once as the bundler divides it, which tells who needs what; then in the parts that follow from it.
+export default async ({ command }: { command: string }): Promise<UserConfig> => {
+  if (command !== 'build') return config(() => null)
+  const alone = config(() => null)
+  const told = await build({ ...alone, configFile: false, logLevel: 'error', build: { ...alone.build, write: false, minify: false } })
+  const names = parts((told as Rolldown.RolldownOutput).output)
+  return config((id) => names.get(id) ?? null)
+}
