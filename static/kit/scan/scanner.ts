@@ -29,6 +29,7 @@ export class Scanner {
   #stream: MediaStream | null = null
   #wanted = false
   #paused = false
+  #pausedAt = 0
   /** Each start and stop makes a new generation; whatever an older one still awaits is thrown away. */
   #generation = 0
   #lastSeen = new Map<string, number>()
@@ -57,9 +58,13 @@ export class Scanner {
     document.removeEventListener('visibilitychange', this.#onVisibility)
   }
 
-  /** The picture goes on, codes are not told: while a person decides about one. */
+  /** The picture goes on, codes are not told: while a person decides about one. What was in sight stays so meanwhile. */
   pause(on: boolean): void {
+    if (on === this.#paused) return
     this.#paused = on
+    const now = performance.now()
+    if (on) this.#pausedAt = now
+    else for (const [text, at] of this.#lastSeen) this.#lastSeen.set(text, at + now - this.#pausedAt)
   }
 
   /** Lets the same code be told again at once, after "try again". */
