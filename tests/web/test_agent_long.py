@@ -30,10 +30,29 @@ _SCROLL = """([selector, step]) => new Promise(done => {
 })"""
 
 
+# How long a picture takes while nobody does anything.
+_REST = """() => new Promise(done => {
+  const times = []
+  let last = performance.now()
+  const end = last + 1000
+  const beat = now => {
+    times.push(now - last); last = now
+    if (now < end) requestAnimationFrame(beat)
+    else done(times.sort((a, b) => a - b)[times.length >> 1])
+  }
+  requestAnimationFrame(beat)
+})"""
+
+
 def scroll(page: Page, test_id: str, step: int) -> dict[str, Any]:
     """What scrolling for two seconds was like."""
     told: dict[str, Any] = page.evaluate(_SCROLL, [f"[data-testid={test_id}]", step])
     return told
+
+
+def smooth(page: Page, told: dict[str, Any]) -> bool:
+    """Sixteen milliseconds is what a screen shows; four times slower machines pass, and one that gives nobody more."""
+    return bool(told["median"] < 70 or told["median"] < 2 * page.evaluate(_REST))
 
 
 def test_a_history_of_ten_thousand_lines_is_read_back_smoothly(visit: Visit, product: Product) -> None:  # req I12
@@ -57,8 +76,7 @@ def test_a_history_of_ten_thousand_lines_is_read_back_smoothly(visit: Visit, pro
         still = 0 if now > drawn else still + 1  # a page may be late; four late ones are the end
         drawn = now
         assert told["most"] < 120, "too much is drawn"
-        # Sixteen milliseconds is what a screen shows; four times slower machines must pass, too.
-        assert told["median"] < 70, told
+        assert smooth(page, told), told
     print("10,000 lines:", told)
     assert drawn >= 10_001
     first = bubbles(page, "很久以前的第一句")
@@ -92,7 +110,7 @@ def test_a_thousand_conversations_scroll_and_are_found(visit: Visit, product: Pr
     told = scroll(page, "conversations", 700)
     print("1,000 conversations:", told)
     assert told["most"] < 60, "too much is drawn"
-    assert told["median"] < 70, told
+    assert smooth(page, told), told
     desk.shot("agent-thousand-desk")
     page.locator("input[data-testid=search], [data-testid=search] input").first.fill("第 777 句")
     expect(page.get_by_test_id("conversation")).to_have_count(1)

@@ -186,6 +186,7 @@ def test_what_was_said_is_found_and_proved(visit: Visit, product: Product) -> No
 
 def test_a_sample_is_scored_seen_and_answered(visit: Visit, product: Product) -> None:  # req I6
     agent = served(visit, product, "质检会抽到我吗", "会的", 5)
+    case = BuyerByWire.sign_in(product, FIRST)("GET", "/buyer/cases")["items"][0]
     boss = boss_at(visit, "quality?view=sheet")
     page = boss.page
     expect(page.get_by_test_id("sheet-item").first).to_be_visible()
@@ -202,8 +203,9 @@ def test_a_sample_is_scored_seen_and_answered(visit: Visit, product: Product) ->
         expect(page.get_by_test_id("sheet")).to_have_attribute("data-version", "1")
     page.get_by_test_id("view-checks").click()
     page.get_by_test_id("draw").click()
+    page.get_by_test_id("draw-size").locator("input").fill("200")  # all there are, and so this one
     page.get_by_test_id("draw-go").click()
-    mine = page.get_by_test_id("check").filter(has_text="林可").first
+    mine = page.get_by_test_id("check").filter(has_text="林可").and_(page.locator(f"[data-case={case['id']}]"))
     expect(mine).to_have_attribute("data-state", "open")
     mine.click()
     expect(bubbles(page, "会的").first).to_be_visible()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.web.conftest import Gate, Product, Visit, Visitor
+from tests.web.desk import begin
 from tests.web.people import AGENT, COFFEE
 
 BUYER = "13800000002"
@@ -75,7 +76,10 @@ def test_all_tabs_of_a_browser_use_one_socket_and_show_the_same(who: Visitor) ->
     sockets(tabs, 1)
 
 
-def test_the_lead_passes_on_when_its_tab_closes_and_nothing_is_lost_or_doubled(who: Visitor, visit: Visit) -> None:
+def test_the_lead_passes_on_when_its_tab_closes_and_nothing_is_lost_or_doubled(
+    who: Visitor, visit: Visit, product: Product
+) -> None:
+    begin(product)
     who.page.close()
     first, second, third = (Tab(who) for _ in range(3))
     first.say("关闭前")
