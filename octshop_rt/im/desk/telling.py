@@ -60,7 +60,7 @@ class Telling:
         self._pushed_at: dict[str, int] = {}
         self._told: dict[str, dict[str, Place]] = {}  # by shop, of each case
         bus.subscribe(NOTICES, self._heard)
-        bus.on_gap(self._told.clear)
+        bus.on_gap(self._torn)
 
     def case(self, case: Case) -> None:
         """The case has moved: say what is owed and tell whoever watches it."""
@@ -195,6 +195,11 @@ class Telling:
         self._places.told(batch.about, told)
         if batch.about in self._told:
             self._told[batch.about] |= told
+
+    def _torn(self) -> None:
+        """Something told may not have come to those connected here: the net tells them anew, with its next look."""
+        self._told.clear()
+        self._pushed_at.clear()
 
     def _forget(self, now: int) -> None:
         for shop_id in [one for one, at in self._pushed_at.items() if now - at > _REMEMBERED_MS]:
