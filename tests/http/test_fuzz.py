@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -81,12 +82,19 @@ async def _run(world: World, token: str, *options: str, config: Path | None = No
     return "" if running.returncode == 0 else text
 
 
+async def _any(world: World, paths: str) -> bool:
+    """Whether the product has such a path."""
+    async with world.client.get(f"{world.url}/api/openapi.json") as answer:
+        return any(re.search(paths, path) for path in (await answer.json())["paths"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "audience", "paths"),
     [
         ("buyer_a", Audience.BUYER, "^/api/v1/buyer/"),
-        ("owner", Audience.STAFF, "^/api/v1/(staff|shop)/"),
+        ("owner", Audience.STAFF, "^/api/v1/(staff/|shop/[^/]+/(?!desk))"),
+        ("owner", Audience.STAFF, "^/api/v1/shop/[^/]+/desk"),
         ("admin", Audience.PLATFORM, "^/api/v1/(platform|channel)/"),
     ],
 )
@@ -102,9 +110,11 @@ async def test_a_door_stands_whatever_is_thrown_at_it(
     assert not deep, deep
     lost = await _run(world, token, *wide, "--phases", "fuzzing", "--max-examples", "3")
     assert not lost, lost
-    ending = ("--include-path-regex", f"{paths}.*{ENDING.lstrip('/')}")
-    last = await _run(world, token, *ending, "--phases", "coverage")
-    assert not last, last
+    ending = f"{paths}.*{ENDING.lstrip('/')}"
+    if await _any(world, ending):
+        last = await _run(world, token, "--include-path-regex", ending, "--phases", "coverage")
+        assert not last, last
     await world.app.dispatcher.drain()  # what was begun ends, however long the throwing took
+    await world.app.care.insight.indexer.sweep()  # the index of words was stopped with the rest
     report = await examine(world.db, [one for one in CHECKS if one.id != "F60"])
     assert [one for one in report.findings if one.object_id != world.people["disabled"]] == []
