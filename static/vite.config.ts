@@ -67,7 +67,7 @@ const config = (partOf: (id: string) => string | null): UserConfig => ({
         codeSplitting: {
           groups: [
             { name: 'vue', test: /node_modules[\\/](vue|@vue|vue-i18n|@intlify)[\\/]/, priority: 20 },
-            { name: partOf, includeDependenciesRecursively: false }, // parts.mjs sees to it that no circle begins
+            { name: partOf, debugName: 'parts', includeDependenciesRecursively: false }, // parts.mjs sees to it that no circle begins
           ],
         },
       },
