@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Product, Visit, Visitor
+from tests.web.conftest import Gate, Product, Visit, Visitor
 from tests.web.desk import (
     CHAT,
     FIRST,
@@ -22,7 +22,7 @@ from tests.web.desk import (
     open_desk,
     png,
 )
-from tests.web.people import AGENT, OWNER
+from tests.web.people import AGENT, COFFEE, OWNER
 
 
 def see(page: Page, text: str) -> None:
@@ -121,12 +121,23 @@ def test_a_supervisor_looks_on_whispers_and_takes_over(visit: Visit, product: Pr
     hears(buyer, "我是店主")
 
 
-def test_who_is_away_gets_nobody_and_takes_from_the_queue_by_hand(visit: Visit, product: Product) -> None:  # req I4
+def test_who_is_away_gets_nobody_and_takes_from_the_queue_by_hand(
+    visit: Visit, product: Product, gate: Gate
+) -> None:  # req I4
+    gate.allow(r"ERR_FAILED")  # desks that are not told
     begin(product)
     agent = open_desk(visit)
     status = agent.page.get_by_test_id("status")
+    others = re.compile(rf"/shop/(?!{COFFEE})[^/]+/desk$")
+    agent.page.route(others, lambda route: route.abort())
+    agent.page.reload()
+    expect(status).to_have_attribute("data-status", "online")
     status.click()
     agent.page.get_by_test_id("status-away-meal").click()
+    expect(agent.page.get_by_test_id("status-menu")).to_be_hidden()
+    # The choice is for all shops, those too whose desk was not told yet.
+    agent.page.unroute(others)
+    agent.page.reload()
     expect(status).to_have_attribute("data-status", "away")
     ask(visit(CHAT, signed_in=SECOND), "有人在吗")
     page = agent.page

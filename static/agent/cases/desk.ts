@@ -7,6 +7,8 @@ import type { Workplace } from '../workplace'
 import type { AgentView, CaseView, DeskView } from './types'
 
 export interface Desk {
+  /** All shops this person answers for, told already or not. */
+  shops: ComputedRef<string[]>
   views: Map<string, DeskView>
   /** The open case of a conversation, as far as this desk knows. */
   caseOf: (c: string) => CaseView | undefined
@@ -143,6 +145,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   }
 
   return {
+    shops,
     views,
     caseOf: (c) => byC.value.get(c),
     endedOf: (c) => endedByC.value.get(c),
