@@ -22,7 +22,7 @@ from tests.web.desk import (
     open_desk,
     png,
 )
-from tests.web.people import AGENT, COFFEE, OWNER
+from tests.web.people import AGENT, COFFEE, FLOWERS, OWNER
 
 
 def see(page: Page, text: str) -> None:
@@ -136,6 +136,9 @@ def test_who_is_away_gets_nobody_and_takes_from_the_queue_by_hand(
     agent.page.get_by_test_id("status-away-meal").click()
     expect(agent.page.get_by_test_id("status-menu")).to_be_hidden()
     # The choice is for all shops, those too whose desk was not told yet.
+    for shop in (FLOWERS, COFFEE):
+        told = agent.context.request.get(f"{product.base}/api/v1/shop/{shop}/desk").json()
+        assert told["me"]["status"] == "away", shop
     agent.page.unroute(others)
     agent.page.reload()
     expect(status).to_have_attribute("data-status", "away")
