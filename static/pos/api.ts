@@ -49,6 +49,11 @@ export class Till {
     return api.post(`${this.base}/charges/${chargeId}/close`)
   }
 
+  /** A manager's: the till goes on without the outcome of a reversed charge. */
+  setAside(chargeId: string): Promise<Charge> {
+    return api.post(`${this.base}/charges/${chargeId}/aside`)
+  }
+
   takings(day?: string): Promise<Takings> {
     return api.get(`${this.base}/takings`, { day })
   }

@@ -20,6 +20,8 @@ const ASK_ALONE_MS = 2_500
 const TAKINGS_ONLINE_MS = 60_000
 const TAKINGS_ALONE_MS = 10_000
 
+type Act = 'query' | 'reverse' | 'close' | 'aside'
+
 export function useCashier(shopId: string, tillId: string, im: ImClient) {
   const { t, locale } = useI18n()
   const till = new Till(shopId, tillId)
@@ -28,7 +30,7 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
   const takingsFault = ref('')
   /** What the last query or reversal could not do; the payment's own state stays as it is. */
   const trouble = ref('')
-  const busy = ref<'' | 'query' | 'reverse' | 'close'>('')
+  const busy = ref<'' | Act>('')
   const now = ref(Date.now())
   const online = ref(im.connection.phase === 'online')
   let open: Open | null = null
@@ -51,7 +53,7 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
 
   function arrived(at: Phase): void {
     trouble.value = ''
-    if (at.kind === 'idle') return
+    if (at.kind === 'idle') return void loadTakings()
     if (at.kind === 'paid') {
       play('paid')
       if (!isMuted()) speak(t('voice.paid', { amount: spoken(at.charge.amount_fen, locale.value) }), locale.value)
@@ -66,6 +68,7 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
       open.charge_id = charge.id
       keep(tillId, open)
     }
+    if (charge.aside) over.add(charge.id)
     happen({ kind: 'told', charge, now: Date.now() })
   }
 
@@ -111,7 +114,7 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
   }
 
   /** Runs one of the buttons. None of them can charge: what never arrived is asked about, or called off, by its id. */
-  async function act(name: 'query' | 'reverse' | 'close', work: (mine: Open) => Promise<Charge | null>): Promise<void> {
+  async function act(name: Act, work: (mine: Open) => Promise<Charge | null>): Promise<void> {
     if (busy.value || !open) return
     busy.value = name
     trouble.value = ''
@@ -145,6 +148,8 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
       if (charge.state === 'waiting') trouble.value = t('act.not_closed')
       return charge
     })
+
+  const setAside = (): Promise<void> => act('aside', async (mine) => (mine.charge_id === null ? null : till.setAside(mine.charge_id)))
 
   function next(): void {
     const unseen = isTillHeld(phase.value)
@@ -235,5 +240,5 @@ export function useCashier(shopId: string, tillId: string, im: ImClient) {
   /** Until the server has said what is open here, nobody knows whether the last customer was charged. */
   const ready = computed(() => takings.value !== null)
   const held = computed(() => !ready.value || isOpen(phase.value) || (phase.value.kind === 'idle' && unfinished.value.length > 0))
-  return { phase, takings, takingsFault, trouble, busy, now, online, ready, held, unfinished, reverseIn, collect, query, reverse, close, next, giveBack, loadTakings }
+  return { phase, takings, takingsFault, trouble, busy, now, online, ready, held, unfinished, reverseIn, collect, query, reverse, close, setAside, next, giveBack, loadTakings }
 }

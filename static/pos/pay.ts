@@ -1,7 +1,8 @@
 // One collection as a machine without a screen or a network: which of the panels is due, and what may be pressed on it.
 //
 // idle → sending → waiting (our QR is shown) | paying (the buyer confirms) → paid | failed | closed | reversed | unknown.
-// Unknown is left only by the channel's word (query) or by a reversal: it never leads to charging again. `found` takes up
+// Unknown is left only by the channel's word (query), by a reversal, or by a manager who sets a reversed charge aside: it
+// never leads to charging again. `found` takes up
 // what the server says is still open at this till.
 import type { Charge, ChargeState } from '@kit/api/types'
 
@@ -91,6 +92,8 @@ function told(phase: Phase, charge: Charge, now: number): Phase {
   if (known && known.id !== charge.id) return phase
   // Answers may arrive out of order: a late "paying" does not undo "paid"; only a reversal follows it.
   if (known && FINAL.has(known.state) && !(known.state === 'paid' && charge.state === 'reversed')) return phase
+  // A manager let the till go on without it: the system follows it alone.
+  if (charge.aside) return IDLE
   if (charge.state === 'unknown') {
     const since = phase.kind === 'unknown' ? phase.since : now
     return { kind: 'unknown', ask: phase.ask, charge, since }

@@ -150,7 +150,7 @@ CHARGE = f"{TILL}/charges/{{charge_id}}"
 
 def _charges(act: str, method: str) -> dict[str, dict[str, Make]]:
     tail = f"/{act}" if act else ""
-    own = "@fresh_charge" if act in {"reverse", "close"} else "@charge_s1"
+    own = "@fresh_charge" if act in {"reverse", "close", "aside"} else "@charge_s1"
     return {
         f"{method} {CHARGE}{tail}": {
             "own": at(f"/shop/S1/tills/T1/charges/{own}{tail}"),
@@ -269,6 +269,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
     **_charges("query", "POST"),
     **_charges("reverse", "POST"),
     **_charges("close", "POST"),
+    **_charges("aside", "POST"),
     **_requests("", "GET"),
     **_requests("/reverse", "POST"),
     f"GET {TILL}/takings": {

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from octshop_rt.commerce.bill import store as bill_store
-from octshop_rt.commerce.bill.model import Bill, Charge, TillHeld
+from octshop_rt.commerce.bill.model import Bill, Charge, NotYoursToSetAside, TillHeld, TooEarlyToSetAside
 from octshop_rt.commerce.payment import store
 from tests.payment.conftest import House
 
 ME = "person:U1"
+BOSS = "person:U2"
 
 
 async def refused(house: House, auth_code: str | None, by: Charge) -> None:
@@ -90,3 +91,49 @@ async def test_a_charge_that_died_before_it_was_sent_holds_the_till_for_seconds(
     assert (await house.charge(1280, house.code())).state == "paid"
     await house.drain()
     await house.sound()
+
+
+async def silent(house: House) -> Charge:
+    """A charge the channel took the money for and will not speak about, neither when asked nor when it is reversed."""
+    house.switch(drop_answers=1_000, notice_lost=True)
+    charge: Charge = await house.charge(1280, house.code())
+    assert charge.state == "unknown"
+    return charge
+
+
+async def test_a_manager_lets_the_till_go_on_without_a_silent_channel(house: House) -> None:  # req 13
+    charge = await silent(house)
+    with pytest.raises(TooEarlyToSetAside):  # nobody has called it off: it may be a sale
+        await house.bills.set_aside("T1", charge.id, by=BOSS, manages=True)
+    called_off = await house.bills.reverse("T1", charge.id, by=ME)
+    assert called_off.aside_from == house.clock.now() + 60_000
+    with pytest.raises(TooEarlyToSetAside):
+        await house.bills.set_aside("T1", charge.id, by=BOSS, manages=True)
+    await house.tick(60_000)
+    with pytest.raises(NotYoursToSetAside):
+        await house.bills.set_aside("T1", charge.id, by=ME)
+    await refused(house, house.code(), charge)
+    aside = await house.bills.set_aside("T1", charge.id, by=BOSS, manages=True)
+    assert (aside.state, aside.aside, aside.aside_from) == ("unknown", True, None)
+    assert (await house.bills.set_aside("T1", charge.id, by=BOSS, manages=True)).aside  # again is the same act
+    house.switch(notice_lost=True)
+    assert (await house.charge(500, house.code())).state == "paid"
+    day = await house.bills.takings("T1", None)
+    assert ([one.id for one in day.open], [one.id for one in day.aside]) == ([], [charge.id])
+    # The channel speaks again: what it had taken goes back, and the day never counted it.
+    await house.tick(600_000, step_ms=10_000)
+    ended = await house.bills.get("T1", charge.id)
+    assert (ended.state, ended.aside_from) == ("reversed", None)
+    assert (await house.bills.takings("T1", None)).aside == ()
+    assert (await house.bills.takings("T1", None)).total_fen == 500
+    await house.sound()
+
+
+async def test_what_has_an_outcome_is_not_set_aside(house: House) -> None:  # req 13
+    paid = await house.charge(700, house.code())
+    assert not (await house.bills.set_aside("T1", paid.id, by=BOSS, manages=True)).aside
+    waiting = await house.charge(800)
+    with pytest.raises(TooEarlyToSetAside):
+        await house.bills.set_aside("T1", waiting.id, by=BOSS, manages=True)
+    await house.bills.close("T1", waiting.id, by=ME)
+    assert not (await house.bills.set_aside("T1", waiting.id, by=BOSS, manages=True)).aside

@@ -31,7 +31,7 @@ def history(product: Product, c: str, count: int, staff_id: str) -> None:
         for at in range(0, count, _STEP):
             await store.append(db, rows[at : at + _STEP])
 
-    _with_database(product, write)
+    with_database(product, write)
 
 
 def conversations(product: Product, shop_id: str, count: int) -> None:
@@ -49,7 +49,7 @@ def conversations(product: Product, shop_id: str, count: int) -> None:
         rows = [_line(ids, talk.id, 1, talk.buyer_id, n) for n, talk in enumerate(talks, 1)]
         await store.append(db, rows)
 
-    _with_database(product, write)
+    with_database(product, write)
 
 
 def _line(ids: Ids, c: str, s: int, who: str, n: int) -> Entry:
@@ -60,7 +60,7 @@ def _line(ids: Ids, c: str, s: int, who: str, n: int) -> Entry:
     return Entry(id=ids.new("E"), c=c, s=s, f=who, fr=role, m=ids.new("Z"), k="text", b=said, ts=moment, h="")
 
 
-def _with_database(product: Product, work: Callable[[Database], Awaitable[None]]) -> None:
+def with_database(product: Product, work: Callable[[Database], Awaitable[None]]) -> None:
     """In a thread of its own: Playwright's loop runs in this one."""
     faults: list[BaseException] = []
 

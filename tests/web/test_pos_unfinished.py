@@ -8,8 +8,11 @@ import secrets
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from octshop_rt.commerce.bill.store import BILLS
+from octshop_rt.core.mongo import Database
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Gate, Product, Size, Visit, Visitor
+from tests.web.crowd import with_database
 from tests.web.people import CASHIER, COFFEE, OWNER, Wallet, ask, gun
 from tests.web.test_pos import CHARGES, OTHER_TILL, amount, at_the_till, taken
 
@@ -162,6 +165,59 @@ def test_a_second_charge_is_refused_and_the_open_one_shown(  # issue 13
     expect(page.get_by_test_id("panel-paid")).to_contain_text("48")
     page.get_by_test_id("next").click()
     expect(page.get_by_test_id("panel-idle")).to_be_visible()
+
+
+def long_ago(product: Product, till: str) -> None:
+    """What was reversed at this till was reversed two minutes ago."""
+
+    async def write(db: Database) -> None:
+        await BILLS.update_many(
+            db, {"till_id": till, "unwanted_at": {"$ne": None}}, {"$inc": {"unwanted_at": -120_000}}
+        )
+
+    with_database(product, write)
+
+
+def test_a_manager_lets_the_till_go_on_while_the_channel_is_silent(  # issue 13
+    visit: Visit, product: Product, gate: Gate, wallet: Wallet
+) -> None:
+    gate.allow(r"403 .*/aside")
+    cashier = visit("/pos/", signed_in=CASHIER, audience="staff", size="desk")
+    page = at_the_till(cashier, OTHER_TILL)
+    wallet.switch(drop_answers=1_000, notice_lost=True)
+    try:
+        amount(page, "77")
+        gun(page, wallet.payment_code())
+        unknown = page.get_by_test_id("panel-unknown")
+        expect(unknown).to_be_visible(timeout=20_000)
+        page.get_by_test_id("reverse").click()
+        expect(unknown).to_contain_text("正在撤销")
+        expect(page.get_by_test_id("aside")).to_have_count(0)
+        long_ago(product, OTHER_TILL)
+        page.get_by_test_id("query").click()
+        page.get_by_test_id("aside").click()
+        cashier.shot("pos-aside-desk")
+        page.get_by_test_id("aside-sure").click()
+        expect(page.get_by_test_id("trouble")).to_contain_text("店长")
+        owner = visit("/pos/", signed_in=OWNER, audience="staff", size="phone", lang="en")
+        hers = come_back(owner, OTHER_TILL)
+        hers.get_by_test_id("aside").click()
+        owner.shot("pos-aside-phone-en")
+        hers.get_by_test_id("aside-sure").click()
+        expect(hers.get_by_test_id("panel-idle")).to_be_visible()
+        # The cashier's screen hears of it; what has no outcome is still told.
+        expect(page.get_by_test_id("panel-idle")).to_be_visible()
+        page.get_by_test_id("open-takings").click()
+        expect(page.get_by_test_id("aside-list")).to_contain_text("77.00")
+        cashier.shot("pos-takings-aside-desk")
+        page.keyboard.press("Escape")
+    finally:
+        wallet.switch(drop_answers=0, notice_lost=False)
+    amount(page, "5")
+    gun(page, wallet.payment_code())
+    expect(page.get_by_test_id("panel-paid")).to_be_visible()
+    page.get_by_test_id("next").click()
+    expect(page.get_by_test_id("last-payments").locator("li").first).to_contain_text("5.00")
 
 
 def test_nothing_is_collected_before_the_till_is_known_to_be_free(visit: Visit, gate: Gate, wallet: Wallet) -> None:

@@ -16,9 +16,11 @@ from octshop_rt.commerce.bill.model import (
     BadDay,
     NotAnAmount,
     NotYoursToGiveBack,
+    NotYoursToSetAside,
     Standing,
     TillHeld,
     TillPlace,
+    TooEarlyToSetAside,
     TooLateToReverse,
     words_of,
 )
@@ -69,7 +71,8 @@ class TakingsOf(Struct, frozen=True, kw_only=True):
 class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the till shows. `unknown` offers query and reverse, never another charge; `reason` is for the cashier.
 
-    `returnable` (in `last` of the takings): whoever asked may give this sale back now, by reversing it.
+    `returnable` (in `last` of the takings): whoever asked may give this sale back now, by reversing it. `aside_from`:
+    from then on a manager may set this unanswered charge aside; `aside`: one has, and it holds the till no more.
     """
 
     id: str
@@ -85,6 +88,8 @@ class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason_code: str | None = None
     paid_at: Millis | None = None
     returnable: bool = False
+    aside_from: Millis | None = None
+    aside: bool = False
 
 
 class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,13 +110,16 @@ class ChannelTakings(Struct, frozen=True, kw_only=True):
 
 
 class Takings(Struct, frozen=True, kw_only=True):
-    """A till's day, and in `open` what holds it now: charges that may still be paid, oldest first."""
+    """A till's day, and in `open` what holds it now: charges that may still be paid, oldest first. In `aside` those a
+    manager has set aside and whose outcome is still unknown.
+    """
 
     total_fen: Fen
     count: int
     by_channel: list[ChannelTakings]
     last: list[Charge]
     open: list[Charge]
+    aside: list[Charge]
 
 
 class TillApi:
@@ -148,6 +156,23 @@ class TillApi:
                 summary="Charge at a till: a scanned payment code, or a code to be scanned",
                 limit=CHARGES,
             ),
+            *self._of_charge(one),
+            *self._by_request(f"{till}/requests/{{request_id}}"),
+            Route(
+                "GET",
+                f"{till}/takings",
+                self._takings,
+                permission=may,
+                query=TakingsOf,
+                answer=Takings,
+                errors=(NotFound, BadDay),
+                summary="What the till took on a day",
+            ),
+        ]
+
+    def _of_charge(self, one: str) -> list[Route]:
+        may = at_shop(Right.CHARGE)
+        return [
             Route("GET", one, self._get, permission=may, answer=Charge, errors=(NotFound,), summary="One charge"),
             Route(
                 "POST",
@@ -176,16 +201,14 @@ class TillApi:
                 errors=(NotFound,),
                 summary="Take away a code nobody has paid. Again is the same act",
             ),
-            *self._by_request(f"{till}/requests/{{request_id}}"),
             Route(
-                "GET",
-                f"{till}/takings",
-                self._takings,
+                "POST",
+                f"{one}/aside",
+                self._set_aside,
                 permission=may,
-                query=TakingsOf,
-                answer=Takings,
-                errors=(NotFound, BadDay),
-                summary="What the till took on a day",
+                answer=Charge,
+                errors=(NotFound, NotYoursToSetAside, TooEarlyToSetAside),
+                summary="Go on without the outcome of a reversed charge; money taken goes back. Again is the same act",
             ),
         ]
 
@@ -249,6 +272,13 @@ class TillApi:
         place = await self._place(call)
         return _view(await self._bills.close(place.till_id, call.path["charge_id"], by=_by(call)), call.lang)
 
+    async def _set_aside(self, call: Call[ShopStaff]) -> Charge:
+        place = await self._place(call)
+        charge = await self._bills.set_aside(
+            place.till_id, call.path["charge_id"], by=_by(call), manages=_manages(call, place)
+        )
+        return _view(charge, call.lang)
+
     async def _takings(self, call: Call[ShopStaff]) -> Takings:
         place = await self._place(call)
         asked: TakingsOf = call.query
@@ -261,6 +291,7 @@ class TillApi:
             ],
             last=[_view(one, call.lang) for one in day.last],
             open=[_view(one, call.lang) for one in day.open],
+            aside=[_view(one, call.lang) for one in day.aside],
         )
 
     async def _place(self, call: Call[ShopStaff]) -> TillPlace:
@@ -314,4 +345,6 @@ def _view(charge: bills.Charge, lang: str) -> Charge:
         reason_code=charge.reason_code or None,
         paid_at=charge.paid_at,
         returnable=charge.returnable,
+        aside_from=charge.aside_from,
+        aside=charge.aside,
     )

@@ -25,6 +25,8 @@ async def follows_payment(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F35", object_id=bill.id, expected="bill and payment agree", found=found)
         if bill.unwanted_at is not None and bill.state is BillState.PAID:
             yield Finding(check="F35", object_id=bill.id, expected="given back: its cashier reversed it", found="paid")
+        if bill.aside_at is not None and bill.unwanted_at is None:
+            yield Finding(check="F35", object_id=bill.id, expected="reversed before it was set aside", found="wanted")
 
 
 async def same_sum(db: Database) -> AsyncIterator[Finding]:
@@ -51,9 +53,9 @@ async def returned_goes_back(db: Database) -> AsyncIterator[Finding]:
 
 
 async def one_charge_a_till(db: Database) -> AsyncIterator[Finding]:
-    """Of charges that may still be paid, a till has one, and it is the one that holds it."""
+    """Of charges that may still be paid, a till has one, and it is the one that holds it; but for those set aside."""
     async for bill in store.every(db):
-        if bill.state is not BillState.OPEN:
+        if bill.state is not BillState.OPEN or bill.aside_at is not None:
             continue
         hold = await store.hold(db, bill.till_id)
         # Looked at in this order: a charge that ends between the two looks may have handed the till on.

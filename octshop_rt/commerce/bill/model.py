@@ -57,6 +57,9 @@ class Bill(Struct, frozen=True, kw_only=True):
     unwanted_at: Millis | None = None
     """When the cashier asked for it not to be paid. Whatever the channel takes after that goes back."""
     unwanted_by: str = ""
+    aside_at: Millis | None = None
+    """When who runs the shop let the till go on without its outcome. It is unwanted, so it can only go back."""
+    aside_by: str = ""
 
     @property
     def subject(self) -> str:
@@ -86,7 +89,8 @@ class TillPlace(Struct, frozen=True, kw_only=True):
 class Charge(Struct, frozen=True, kw_only=True):
     """What the till shows. `reason_code` is stable; its words are made where the language is known.
 
-    `returnable`: whoever asked may give this paid sale back now.
+    `returnable`: whoever asked may give this paid sale back now. `aside_from`: from when it may be set aside, None for
+    what needs no such thing; `aside`: it has been.
     """
 
     id: str
@@ -101,6 +105,8 @@ class Charge(Struct, frozen=True, kw_only=True):
     paid_at: Millis | None
     expires_at: Millis
     returnable: bool = False
+    aside_from: Millis | None = None
+    aside: bool = False
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -122,7 +128,8 @@ class ChannelTakings(Struct, frozen=True, kw_only=True):
 
 class Takings(Struct, frozen=True, kw_only=True):
     """A till's day: paid bills only; in `last` the newest, those given back among them. `open` is what holds the till
-    now, of whatever day: charges that may still be paid, oldest first.
+    now, of whatever day: charges that may still be paid, oldest first. `aside`: those that were set aside and have no
+    outcome yet.
     """
 
     total_fen: Fen
@@ -130,6 +137,7 @@ class Takings(Struct, frozen=True, kw_only=True):
     by_channel: tuple[ChannelTakings, ...]
     last: tuple[Charge, ...]
     open: tuple[Charge, ...]
+    aside: tuple[Charge, ...]
 
 
 class NotAnAmount(DomainError):
@@ -159,6 +167,24 @@ class NotYoursToGiveBack(DomainError):
     status = 403
     zh = "只有收这笔款的收银员在 {minutes} 分钟内可以退回，请店长来退"
     en = "Only the cashier who took it may give it back, within {minutes} minutes; ask your manager"
+
+
+class NotYoursToSetAside(DomainError):
+    """That a till goes on without the outcome of a charge is decided by who manages the shop."""
+
+    code = "bill.not_yours_to_set_aside"
+    status = 403
+    zh = "没有结果的收款要由店长放到一边，请店长在自己的手机或这台收银机上登录操作"
+    en = "Only a manager may set a charge without an outcome aside; ask yours to sign in here or on their own phone"
+
+
+class TooEarlyToSetAside(DomainError):
+    """It was not reversed, or a moment ago: the channel may well answer."""
+
+    code = "bill.too_early_to_set_aside"
+    status = 409
+    zh = "先点“撤销”，{seconds} 秒后还没有结果才能放到一边"
+    en = "Reverse it first; it may be set aside when there is no outcome {seconds} s later"
 
 
 class TooLateToReverse(DomainError):

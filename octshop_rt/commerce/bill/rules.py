@@ -12,6 +12,10 @@ ALONE_MS = 10 * MINUTE
 """So long a cashier may give back what the same cashier took, without anybody else."""
 
 
+ASIDE_MS = MINUTE
+"""So long after the wish to reverse a till waits for the channel before it may go on without it."""
+
+
 def bill_of(subject: str) -> str | None:
     """The bill a payment's part is for; None if it is for something else."""
     return subject.removeprefix(PREFIX) if subject.startswith(PREFIX) else None
@@ -43,7 +47,16 @@ def charge_of(bill: Bill, payment: Payment, attempt: Attempt | None, now: Millis
         created_at=bill.created_at,
         paid_at=payment.paid_at,
         expires_at=payment.expires_at,
+        aside_from=aside_from(bill) if state == "unknown" else None,
+        aside=bill.aside_at is not None,
     )
+
+
+def aside_from(bill: Bill) -> Millis | None:
+    """From when an unsettled bill may be set aside. Only what was reversed: money that comes for it goes back."""
+    if bill.unwanted_at is None or bill.aside_at is not None:
+        return None
+    return bill.unwanted_at + ASIDE_MS
 
 
 def _state(bill: Bill, payment: Payment, attempt: Attempt | None, now: Millis) -> ChargeState:

@@ -15,17 +15,19 @@ from octshop_rt.commerce.bill.model import (
     Charge,
     NotAnAmount,
     NotYoursToGiveBack,
+    NotYoursToSetAside,
     Takings,
     TillHeld,
     TillHold,
     TillPlace,
+    TooEarlyToSetAside,
     TooLateToReverse,
 )
 from octshop_rt.commerce.payment.cashier import Cashier
 from octshop_rt.commerce.payment.model import Payment, PaymentState, RequestForbidden
 from octshop_rt.commerce.payment.service import Draft
 from octshop_rt.core.bus import Bus, Notice, notify
-from octshop_rt.core.clock import MINUTE, Clock, business_day, business_day_bounds
+from octshop_rt.core.clock import MINUTE, SECOND, Clock, business_day, business_day_bounds
 from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.ids import Ids, RequestId
 from octshop_rt.core.money import Fen
@@ -104,7 +106,8 @@ class BillService:
         if before is not None and await self._cashier.may_still_be_paid(tx, before.payment_id):
             held = await store.by_id(tx, before.bill_id)
             assert held is not None, "a till is held by a bill that is stored with the hold"
-            raise TillHeld(charge_id=held.id, amount_fen=held.amount_fen)
+            if held.aside_at is None:
+                raise TillHeld(charge_id=held.id, amount_fen=held.amount_fen)
         row = TillHold(id=bill.till_id, bill_id=bill.id, payment_id=bill.payment_id)
         await store.take_till(tx, row, after=before)
 
@@ -201,6 +204,23 @@ class BillService:
             await self._cashier.close(bill.payment_id, by=by)
         return await self._shown(bill)
 
+    async def set_aside(self, till_id: str, bill_id: str, *, by: str, manages: bool = False) -> Charge:
+        """Let the till go on although the channel has not answered for a reversed charge. Nothing is decided about its
+        money: the question goes on, and what was taken goes back. NotYoursToSetAside, TooEarlyToSetAside.
+        """
+        bill = await self._bill_at(till_id, bill_id)
+        charge = await self._shown(bill)
+        if charge.state in {"waiting", "paying", "unknown"} and not charge.aside:
+            if not manages:
+                raise NotYoursToSetAside
+            now = self._clock.now()
+            if charge.aside_from is None or now < charge.aside_from:
+                raise TooEarlyToSetAside(seconds=rules.ASIDE_MS // SECOND)
+            if await store.set_aside(self._db, bill.id, by, now) is not None:
+                log.warning("charge without an outcome set aside", bill_id=bill.id, by=by)
+                await self._tell(bill)
+        return await self._shown(bill)
+
     async def takings(self, till_id: str, day: str | None, *, by: str = "", manages: bool = False) -> Takings:
         """What a till took on a business day (default today), and what holds it now, as `by` may act on it."""
         wanted = day if day is not None else business_day(self._clock.now())
@@ -219,15 +239,17 @@ class BillService:
             may = today and rules.may_give_back(bill, by=by, manages=manages, now=now)
             return structs.replace(charge, returnable=may)
 
+        unsettled = await self._unsettled(till_id)
         return Takings(
             total_fen=sum(total_fen for _, total_fen, _ in sums),
             count=sum(count for _, _, count in sums),
             by_channel=tuple(ChannelTakings(channel=name, total_fen=fen, count=count) for name, fen, count in sums),
             last=tuple(shown(bill) for bill in newest),
-            open=await self._open(till_id),
+            open=tuple(one for one in unsettled if not one.aside),
+            aside=tuple(one for one in unsettled if one.aside),
         )
 
-    async def _open(self, till_id: str) -> tuple[Charge, ...]:
+    async def _unsettled(self, till_id: str) -> tuple[Charge, ...]:
         """Charges of a till that may still be paid, whoever began them and on whatever device."""
         unfinished = await self._cashier.unfinished(till_id, OPEN_SHOWN)
         bill_ids = [bill_id for one in unfinished if (bill_id := rules.bill_of(one.parts[0].subject)) is not None]

@@ -65,6 +65,12 @@ async def unwant(at: Place, bill_id: str, by: str, now: Millis) -> Bill | None:
     return noted or await BILLS.one(at, query)
 
 
+async def set_aside(at: Place, bill_id: str, by: str, now: Millis) -> Bill | None:
+    """Let the till go on without the outcome of an unwanted bill. None: it is settled, wanted, or set aside already."""
+    query = {"_id": bill_id, "state": BillState.OPEN, "unwanted_at": {"$ne": None}, "aside_at": None}
+    return await BILLS.change(at, query, {"$set": {"aside_at": now, "aside_by": by}})
+
+
 async def by_ids(at: Place, till_id: str, bill_ids: Sequence[str]) -> list[Bill]:
     return await BILLS.many(at, {"_id": {"$in": list(bill_ids)}, "till_id": till_id})
 
