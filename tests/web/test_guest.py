@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from octshop_rt.demo.people import PASSWORD
-from tests.web.conftest import Product, Visit
+from tests.web.conftest import Gate, Product, Visit
 from tests.web.desk import CHAT, bar, begin
-from tests.web.test_tabs import settled
+from tests.web.people import COFFEE
+from tests.web.test_tabs import lines, settled
 
 
 def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: Product) -> None:  # req I4, I9
@@ -55,3 +57,34 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: 
     expect(page.get_by_role("link", name="进店")).to_have_count(0)
     buyer.go("/shop/messages")
     buyer.shot("messages-official-phone")
+
+
+@pytest.mark.parametrize("widget", [False, True])
+def test_a_guest_whose_time_is_over_begins_anew_with_what_they_had_not_sent(
+    visit: Visit, product: Product, gate: Gate, widget: bool
+) -> None:  # req I4, I9
+    gate.allow("refused: 401 |ERR_INTERNET_DISCONNECTED|WebSocket connection")
+    begin(product, online=())
+    path, key = (f"/widget/{COFFEE}", f"octshop.guest.{COFFEE}") if widget else (CHAT, "octshop.guest")
+    who = visit(path)
+    who.page.locator("textarea").fill("还记得我的时候")
+    who.page.locator("button[type=submit]").click()
+    settled(who.page, "还记得我的时候")
+    who.context.set_offline(True)
+    who.page.locator("textarea").fill("断网时说的")
+    who.page.locator("button[type=submit]").click()
+    expect(lines(who.page, "断网时说的")).to_have_attribute("data-state", "sending")
+    who.page.locator("textarea").fill("写了一半")
+    old = who.page.evaluate("key => localStorage.getItem(key).split(' ')[1]", key)
+    who.page.evaluate("([key, id]) => localStorage.setItem(key, `NOLONGERKNOWN ${id}`)", [key, old])
+    who.page.close()
+    who.context.set_offline(False)
+
+    page = who.context.new_page()
+    page.goto(who.base + path)
+    settled(page, "断网时说的")
+    expect(page.locator("textarea")).to_have_value("写了一半")
+    page.locator("textarea").fill("接着问")
+    page.locator("button[type=submit]").click()
+    settled(page, "接着问")
+    assert page.evaluate("key => localStorage.getItem(key).split(' ')[1]", key) != old

@@ -12,8 +12,8 @@ export class Guest {
   private known: Known | null = null
 
   constructor(private readonly key = 'octshop.guest') {
-    const [token, id] = (localStorage.getItem(this.key) ?? '').split(' ')
-    if (token && id) this.take({ token, id })
+    const kept = this.kept()
+    if (kept) this.take(kept)
   }
 
   /** The guest this browser is, if it is one. */
@@ -23,12 +23,14 @@ export class Guest {
 
   /** The guest's id; a new guest if this browser is none. */
   async come(): Promise<string> {
-    if (!this.known) {
-      const device = { id: deviceId(), name: deviceName() }
-      const said = await this.api.post<{ token: string; person: { id: string } }>('/buyer/guest', { device })
-      this.take({ token: said.token, id: said.person.id })
-    }
+    if (!this.known) this.take(await this.fresh())
     return this.id
+  }
+
+  /** This guest is no more: a new one in its place, unless another tab has seen to it. Where that does not work, all stays. */
+  async renew(): Promise<void> {
+    const kept = this.kept()
+    this.take(kept && kept.token !== this.known?.token ? kept : await this.fresh())
   }
 
   /** Comes in as a customer whom the shop's own site vouches for. */
@@ -39,7 +41,7 @@ export class Guest {
     return this.id
   }
 
-  /** A one-time ticket for the socket. 401 means that this guest is no more: `forget`, then `come`. */
+  /** A one-time ticket for the socket. 401 means that this guest is no more: `renew`. */
   async ticket(): Promise<string> {
     return (await this.api.post<{ ticket: string }>('/buyer/ws-ticket')).ticket
   }
@@ -59,6 +61,18 @@ export class Guest {
     this.known = null
     this.api.bearer = ''
     localStorage.removeItem(this.key)
+  }
+
+  /** Asked in nobody's name: that of a guest who is no more would be refused. */
+  private async fresh(): Promise<Known> {
+    const device = { id: deviceId(), name: deviceName() }
+    const said = await new Api('buyer').post<{ token: string; person: { id: string } }>('/buyer/guest', { device })
+    return { token: said.token, id: said.person.id }
+  }
+
+  private kept(): Known | null {
+    const [token, id] = (localStorage.getItem(this.key) ?? '').split(' ')
+    return token && id ? { token, id } : null
   }
 
   private take(known: Known): void {

@@ -130,7 +130,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   /** Puts a message on its way; it is safe on this device before anything is sent. Returns its id. `m`: the id it was
    *  given when it was begun; putting the same one again is the same message. */
   send(c: string, k: SayKind, b: Body, re?: number, m?: string): Promise<string> {
-    return this.sender.put(this.uid, c, k, b, re, m)
+    return this.sender.put(this.uid, { c, shop: this.follower.log.conversations.get(c)?.shopId }, k, b, re, m)
   }
 
   /** One command to the log itself: recall, edit. Resolves with the server's word, rejects with ImError. */
@@ -181,6 +181,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     const from = this.follower.log.further(conversation)
     if (!from) return
     const to = from.below ? { to: from.below - 1 } : {}
+    if (c) await this.sender.rehome(shopId, c)
     const page = await this.ask<PulledFrame>({ t: T.PULL, c: from.c, from: 1, ...to, n, rev: true })
     this.follower.log.pulledBefore(conversation, page.ents, page.min)
     this.emit('conversation', conversation.c)
@@ -293,6 +294,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     await this.sender.load(this.uid)
     await this.follower.sync()
     for (const [c, s] of this.reads) this.line?.link?.send({ t: T.READ, c, s })
+    if (this.connection.phase === 'stopped') return Promise.reject(new ImError('im.stopped', this.connection.reason, false, 0))
     this.reads.clear()
     this.sender.flushAll()
   }

@@ -33,9 +33,9 @@ export class Sender {
     return this.unsent.filter((unsent) => unsent.c === c)
   }
 
-  async put(uid: string, c: string, k: string, b: Body, re?: number, m = messageId()): Promise<string> {
+  async put(uid: string, { c, shop }: { c: string; shop: string | undefined }, k: string, b: Body, re?: number, m = messageId()): Promise<string> {
     if (this.unsent.some((one) => one.m === m)) return m
-    const unsent: Unsent = { m, uid, c, k, b, ts: Date.now(), state: 'sending', ...(re ? { re } : {}) }
+    const unsent: Unsent = { m, uid, c, k, b, ts: Date.now(), state: 'sending', ...(shop ? { shop } : {}), ...(re ? { re } : {}) }
     this.unsent.push(unsent)
     this.owner.changed(c)
     await this.save(unsent)
@@ -51,6 +51,17 @@ export class Sender {
     await this.save(unsent)
     this.owner.changed(unsent.c)
     void this.flush(unsent.c)
+  }
+
+  /** This is the conversation with the shop now: what waits in another goes into it. */
+  async rehome(shop: string, c: string): Promise<void> {
+    const moved = this.unsent.filter((one) => one.shop === shop && one.c !== c)
+    for (const one of moved) {
+      Object.assign(one, { c, state: 'sending' })
+      delete one.reason
+      await this.save(one)
+    }
+    if (moved.length) void this.flush(c)
   }
 
   async discard(m: string): Promise<void> {
@@ -125,7 +136,8 @@ export class Sender {
       this.landed(m)
     } catch (fault) {
       if (!(fault instanceof ImError)) throw fault
-      if (fault.code === 'im.cut') return
+      // Moved into another conversation meanwhile: what this one said of it counts no more.
+      if (fault.code === 'im.cut' || unsent.c !== c) return
       if (fault.retry) return void (await new Promise((resolve) => setTimeout(resolve, Math.max(300, fault.after))))
       unsent.state = 'failed'
       unsent.reason = fault.detail

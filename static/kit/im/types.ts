@@ -70,6 +70,8 @@ export interface Unsent {
   m: string
   uid: string
   c: string
+  /** Whose shop the conversation is with: a guest who begins anew has another with it. */
+  shop?: string
   k: string
   b: Body
   ts: number

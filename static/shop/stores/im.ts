@@ -1,5 +1,6 @@
 // The buyer's chat: of whoever is signed in, or of the guest this browser is.
-import { effectScope, watch } from 'vue'
+import { effectScope, ref, watch } from 'vue'
+import { ApiError } from '@kit/api/http'
 import { deviceId } from '@kit/auth/device'
 import { Guest } from '@kit/auth/guest'
 import { sweep } from '@kit/auth/traces'
@@ -12,7 +13,7 @@ import { Typed } from '@kit/service/typed'
 import { session } from './session'
 
 const guest = new Guest()
-export const im = new ImClient({ ticket: () => (session.me.value ? session.ticket() : guest.ticket()), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
+export const im = new ImClient({ ticket: () => (session.me.value ? session.ticket() : guestTicket()), device: deviceId(), app: 'shop', side: 'buyer', lang: language })
 
 /** The platform's own service is a shop to chat with, and sells nothing. */
 export const OFFICIAL = 'platform'
@@ -46,6 +47,31 @@ export const speaking = () => (session.me.value ? session.api : guest.api)
 
 export const door: FileDoor = { api: speaking, path: '/buyer/files' }
 const couriers = new Map<string, Courier>()
+/** Raised when the guest of this browser has begun anew: who has a chat open comes in again. */
+export const renewals = ref(0)
+
+async function guestTicket(): Promise<string> {
+  try {
+    return await guest.ticket()
+  } catch (refusal) {
+    // A guest's time is over, or they were forgotten elsewhere. The line stops on this refusal; then they begin anew.
+    if (refusal instanceof ApiError && refusal.status === 401) window.setTimeout(() => (joining = renew().catch(() => undefined)), 0)
+    throw refusal
+  }
+}
+
+/** The same person in the same browser: what they had not sent goes on in their new name. */
+async function renew(): Promise<void> {
+  const was = guest.id
+  await guest.renew()
+  await Promise.all([im.inherit(was, guest.id), shelf.adopt(was, guest.id)])
+  if (session.me.value) return
+  for (const courier of couriers.values()) courier.forget()
+  im.stop()
+  im.start(guest.id)
+  renewals.value += 1
+}
+
 
 /** Carries files into the chat with a shop, whichever page is open meanwhile. */
 export function courierOf(shop: string): Courier {
@@ -69,6 +95,8 @@ export async function comeIn(): Promise<void> {
 const scope = effectScope(true)
 export const chat = scope.run(() => {
   watch(
+  // Whoever comes in again tries again.
+  if (im.connection.phase === 'stopped') im.retryNow()
     () => session.me.value?.person.id,
     (person) => {
       for (const courier of couriers.values()) courier.forget()
