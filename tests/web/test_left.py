@@ -6,9 +6,9 @@ from playwright.sync_api import Page, expect
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Gate, Product, Visit, Visitor
-from tests.web.desk import CHAT, FIRST, SECOND, begin, open_desk
+from tests.web.desk import CHAT, FIRST, OTHER, SECOND, ask, begin, choose, open_desk
 
-HERE = "Object.keys({...localStorage, ...sessionStorage}).map(key => key + ' ' + (localStorage[key] ?? ''))"
+HERE = "[localStorage, sessionStorage].flatMap(store => Object.entries(store).map(([key, value]) => key + ' ' + value))"
 QUEUE = """who => new Promise(done => {
   const asked = indexedDB.open('octshop-im')
   asked.onsuccess = () => {
@@ -33,6 +33,15 @@ def sign_out(buyer: Visitor) -> None:
     expect(buyer.page.get_by_text("未登录")).to_be_visible()
 
 
+def queue_is_empty(page: Page) -> None:
+    """The database answers when it likes."""
+    for _ in range(100):
+        if not page.evaluate(QUEUE, ""):
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate(QUEUE, "") == []
+
+
 def come_as(page: Page, phone: str) -> None:
     """As the sign-in page does, without leaving the page that was open."""
     login = """async body => (await fetch('/api/v1/buyer/login', { method: 'POST', body: JSON.stringify(body),
@@ -44,6 +53,7 @@ def come_as(page: Page, phone: str) -> None:
 
 def test_who_signs_out_leaves_no_words_behind(visit: Visit, product: Product, gate: Gate) -> None:  # req I4, I9
     gate.allow(r"refused: 401 [A-Z]+ .*/api/v1/buyer/")  # the session that ends
+    gate.allow("ERR_INTERNET_DISCONNECTED|WebSocket is closed before")  # no network, and a page left while it connects
     begin(product, online=())
     buyer = visit(CHAT, signed_in=FIRST)
     page = buyer.page
@@ -66,15 +76,22 @@ def test_who_signs_out_leaves_no_words_behind(visit: Visit, product: Product, ga
     come_as(page, FIRST)
     page.reload()
     expect(page.locator("textarea")).to_have_value("只有我看得到")
+    # ... nor does a sign-out of which the server has not heard ...
+    buyer.go("/shop/me")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="退出登录").click()
+    expect(page.get_by_role("dialog")).to_contain_text("还有 3 条没发出去")
+    page.get_by_role("dialog").get_by_role("button", name="退出登录").click()
+    expect(page.get_by_text("还没有退出")).to_be_visible()
+    expect(page.get_by_text("未登录")).to_have_count(0)
+    assert said_here(page).count("只有我看得到") == 2
+    page.context.set_offline(False)
     # ... signing out does.
+    page.evaluate("sessionStorage.setItem('octshop.looked', '看得到的店')")
     sign_out(buyer)
     assert "看得到" not in said_here(page)
     assert me not in said_here(page).replace(f"octshop.last.buyer {me}", "")
-    for _ in range(100):  # the database answers when it likes
-        if not page.evaluate(QUEUE, ""):
-            break
-        page.wait_for_timeout(50)
-    assert page.evaluate(QUEUE, "") == []
+    queue_is_empty(page)
 
     # Nor does the next person find the words of one whose session ended.
     come_as(page, FIRST)
@@ -88,18 +105,47 @@ def test_who_signs_out_leaves_no_words_behind(visit: Visit, product: Product, ga
 
 
 def test_an_agents_words_leave_with_them(visit: Visit, product: Product, gate: Gate) -> None:  # req I5
-    gate.allow(r"refused: 401 GET .*/desk")  # what was on its way while they signed out
+    gate.allow(r"refused: 401 [A-Z]+ .*/api/v1/")  # what was on its way while they signed out
+    gate.allow("ERR_INTERNET_DISCONNECTED|WebSocket is closed before")
     begin(product)
+    ask(visit(CHAT, signed_in=FIRST), "两位客服都看得到")
     agent = open_desk(visit)
-    page = agent.page
+    page, second = agent.page, agent.context.new_page()
+    second.goto(f"{agent.base}/agent/")
+    choose(second, "两位客服都看得到")
+    second.get_by_test_id("composer").fill("半句话")
     kept = """() => {
-      localStorage.setItem('octshop.agent.drafts', JSON.stringify({ C: { text: '半句话', at: Date.now() } }))
       localStorage.setItem('octshop.agent.settings', '半句设置'); sessionStorage.setItem('octshop.check.K', '{}') }"""
     page.evaluate(kept)
+    me = page.evaluate("localStorage.getItem('octshop.last.staff')")
+    assert page.evaluate(QUEUE, me) == ["left-behind"]
     page.reload()
     expect(page.get_by_test_id("connection")).to_have_attribute("data-phase", "online")
+
+    # While the server has not heard of it nobody has left: what would be lost is said, and stays.
+    page.context.set_offline(True)
     page.get_by_test_id("sign-out").click()
-    expect(page.get_by_test_id("sign-out")).to_have_count(0)
+    asked = page.get_by_test_id("signing-out")
+    expect(asked).to_contain_text("还有 2 条没发出去")
+    asked.get_by_test_id("sign-out-go").click()
+    expect(asked.get_by_role("alert")).to_contain_text("还没有退出")
+    assert "半句话" in said_here(page)
+    assert page.evaluate(QUEUE, "") == ["left-behind"]
+    page.context.set_offline(False)
+    asked.get_by_test_id("sign-out-go").click()
+
+    # Every tab hears that they have left, and none holds their words for the next one.
+    for tab in (page, second):
+        expect(tab.get_by_test_id("signin-password")).to_be_visible()
     left = said_here(page)
     assert "半句" not in left
     assert "octshop.check" not in left
+    queue_is_empty(page)
+    second.get_by_test_id("signin-phone").fill(OTHER)
+    second.get_by_test_id("signin-password").fill(PASSWORD)
+    second.keyboard.press("Enter")
+    second.get_by_test_id("filter-all").click()
+    choose(second, "两位客服都看得到")
+    expect(second.get_by_test_id("composer")).to_have_value("")
+    second.get_by_test_id("composer").fill("第二位的话")
+    assert "半句" not in said_here(second)

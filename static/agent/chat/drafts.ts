@@ -29,6 +29,8 @@ const drafts = reactive(read())
 // Whose they are has left: a page that stays open forgets them, too.
 session.onLeft.push(() => Object.keys(drafts).forEach((c) => delete drafts[c]))
 
+export const countDrafts = (): number => Object.keys(drafts).length
+
 export function draftOf(c: string): Draft {
   return drafts[c] ?? { text: '' }
 }

@@ -6,6 +6,7 @@ import { carry } from '@kit/chat/carry'
 import { kindOf, type FileKind } from '@kit/chat/files'
 import { ready } from '@kit/chat/ready'
 import { say } from '@kit/i18n'
+import { session } from '@kit/staff/staff'
 import { shopFiles } from './doors'
 
 export interface Attached {
@@ -24,6 +25,13 @@ export interface Attached {
 const MOST_AT_ONCE = 9
 
 const all = reactive(new Map<string, Attached[]>())
+// Whose they are has left.
+session.onLeft.push(() => {
+  for (const one of [...all.values()].flat()) if (one.preview) URL.revokeObjectURL(one.preview)
+  all.clear()
+})
+
+export const countUploads = (): number => [...all.values()].flat().length
 
 export function useUploads(c: () => string, shopId: () => string): {
   list: ComputedRef<Attached[]>

@@ -2,7 +2,7 @@
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { Api, ApiError, type Audience } from '@kit/api/http'
 import type { BuyerSignedIn, DeviceSession, StaffSignedIn, WsTicket } from '@kit/api/types'
-import { keep, leave } from '@kit/push/kept'
+import { keep, kept, leave } from '@kit/push/kept'
 import { deviceId, deviceName } from './device'
 
 export interface Credentials {
@@ -20,9 +20,12 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
   /** Somebody has left this device, by signing out or by another's coming: what they typed here goes. */
   readonly onLeft: ((person: string) => void)[] = []
   private first: Promise<void> | null = null
+  /** Whom this page itself has shown last: what it holds in memory is theirs, whoever has come in other tabs meanwhile. */
+  private shown = ''
 
   constructor(audience: Audience) {
     this.api = new Api(audience)
+    window.addEventListener('storage', (event) => event.key === this.lastKey && this.elsewhere(event.newValue ?? ''))
     this.api.onSignedOut = () => this.take(null)
     this.api.onStaleToken = async () => {
       const before = this.me.value?.person.id
@@ -66,15 +69,22 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
     return answer
   }
 
+  /** Rejects where the server has not answered: nobody has signed out then, and nothing they typed is gone. */
   async signOut(): Promise<void> {
-    const leaving = this.last
+    const leaving = this.shown || this.last
+    const told = kept(this.api.audience)
     await leave(this.api)
     try {
       await this.api.del(`/${this.api.audience}/session`)
-    } finally {
-      this.take(null)
-      this.left(leaving)
+    } catch (fault) {
+      if (!(fault instanceof ApiError) || fault.status !== 401) {
+        if (told) keep(this.api.audience, told)
+        throw fault
+      }
     }
+    this.take(null)
+    this.left(leaving)
+    localStorage.removeItem(this.lastKey)
   }
 
   devices(): Promise<{ items: DeviceSession[] }> {
@@ -97,23 +107,47 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
 
   /** Who was here last. A session that merely ended leaves it: the same person may come back to what they typed. */
   private get last(): string {
-    return localStorage.getItem(`octshop.last.${this.api.audience}`) ?? ''
+    return localStorage.getItem(this.lastKey) ?? ''
+  }
+
+  private get lastKey(): string {
+    return `octshop.last.${this.api.audience}`
   }
 
   private left(person: string): void {
+    this.shown = ''
     if (!person) return
-    keep(this.api.audience, null)
-    for (const told of this.onLeft) told(person)
+    const told = kept(this.api.audience)
+    if (told?.guest || told?.person === person) keep(this.api.audience, null)
+    for (const hears of this.onLeft) hears(person)
+  }
+
+  /** In another tab of this browser they have signed out, or somebody else has come. */
+  private elsewhere(now: string): void {
+    const before = this.shown
+    if (!before || before === now) return
+    this.show(null)
+    this.left(before)
+    if (now) void this.refresh().catch(() => undefined)
   }
 
   private take(answer: S | null): void {
-    const before = this.last
-    if (answer && answer.person.id !== before) {
+    const before = this.shown || this.last
+    const now = answer?.person.id ?? ''
+    if (now && now !== before) {
+      // What belongs to the one before has stopped by the time it is thrown away.
+      this.show(null)
       this.left(before)
-      localStorage.setItem(`octshop.last.${this.api.audience}`, answer.person.id)
     }
-    if (answer) localStorage.setItem(this.mark, '1')
-    else localStorage.removeItem(this.mark)
+    if (now) {
+      this.shown = now
+      localStorage.setItem(this.lastKey, now)
+      localStorage.setItem(this.mark, '1')
+    } else localStorage.removeItem(this.mark)
+    this.show(answer)
+  }
+
+  private show(answer: S | null): void {
     this.api.csrf = answer?.csrf_token ?? ''
     this.me.value = answer
   }

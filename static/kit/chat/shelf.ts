@@ -51,6 +51,11 @@ export class Shelf {
     for (const one of await this.held(uid)) await this.remove(one.m)
   }
 
+  /** How many files one person has not yet sent. */
+  async count(uid: string): Promise<number> {
+    return (await this.held(uid)).length
+  }
+
   private async held(uid: string): Promise<Chosen[]> {
     const db = await this.db
     return db ? db.getAllFromIndex('chosen', 'uid', uid) : [...this.memory.values()].filter((one) => one.uid === uid)

@@ -140,6 +140,11 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   }
 
   async resend(m: string): Promise<void> {
+  /** How much of this person's is still on its way from this device. */
+  get unsent(): number {
+    return this.sender.unsent.length
+  }
+
     await this.sender.again(m)
     this.retryNow()
   }

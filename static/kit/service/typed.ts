@@ -22,6 +22,11 @@ export class Typed {
     return `${this.scope}.${this.who.value}.${what}`
   }
 
+  /** How many keys of whoever is here begin with one of these. */
+  count(begins: readonly string[]): number {
+    return Object.keys(localStorage).filter((key) => begins.some((one) => key.startsWith(this.key(one)))).length
+  }
+
   is(person = ''): void {
     const before = this.who.value
     const now = person || NOBODY
