@@ -23,6 +23,12 @@ function change(answer: string, part: Partial<Said>): void {
   localStorage.setItem(KEY, JSON.stringify([...all].slice(-MOST)))
 }
 
+/** Whose choices they are has left. */
+export function forgetSaid(): void {
+  all.clear()
+  localStorage.removeItem(KEY)
+}
+
 export function picked(answer: string, option?: string): string[] {
   const before = all.get(answer)?.picked ?? []
   if (option && !before.includes(option)) change(answer, { picked: [...before, option] })

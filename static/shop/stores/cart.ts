@@ -1,6 +1,7 @@
 // The cart, kept on this device. Prices in it are a memory of what was seen; the checkout asks the server again.
 import { computed, ref, watch } from 'vue'
 import type { Picture } from '@kit/api/types'
+import { session } from './session'
 
 export interface CartLine {
   sku_id: string
@@ -28,6 +29,9 @@ function kept(): CartLine[] {
 
 export const lines = ref<CartLine[]>(kept())
 watch(lines, (now) => localStorage.setItem(KEY, JSON.stringify(now)), { deep: true })
+// A cart filled before signing in goes with whoever signs in. Whoever leaves takes theirs along: it says what they meant to
+// buy, shops are told of it in a chat, and no server keeps it, so there is nowhere to leave it but with the next person.
+session.onLeft.push(() => (lines.value = []))
 
 export const count = computed(() => lines.value.reduce((sum, line) => sum + line.quantity, 0))
 export const chosen = computed(() => lines.value.filter((line) => line.chosen))

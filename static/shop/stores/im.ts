@@ -9,6 +9,7 @@ import type { FileDoor } from '@kit/chat/door'
 import { language } from '@kit/i18n'
 import { ImClient } from '@kit/im/client'
 import { liveIm } from '@kit/im/live'
+import { forgetSaid } from '@kit/service/said'
 import { Typed } from '@kit/service/typed'
 import { session } from './session'
 
@@ -23,17 +24,21 @@ export const typed = new Typed('octshop.typed')
 
 session.onLeft.push((person) => {
   typed.forget(person)
-  // What they looked at and chose in chats, too.
-  sweep(['octshop.looked', 'octshop.answers', 'octshop.rating.later'])
+  // What they looked at, chose in chats and meant to buy, too; and the number they signed in with.
+  forgetSaid()
+  sweep(['octshop.looked', 'octshop.rating.later', 'octshop.cart', 'octshop.phone'])
   void Promise.all([im.drop(person), shelf.forget(person)]).catch(() => undefined)
 })
 
 /** Whether somebody who has not signed in has chatted in this browser. */
 export const isGuest = (): boolean => guest.id !== ''
 export const guestId = (): string => guest.id
+
 /** What goes with whoever signs out: messages and files on their way, words half written. */
 export const unsaid = async (person: string): Promise<number> => im.unsent + (await shelf.count(person)) + typed.count(['draft.', 'leave.'])
 
+/** Whether somebody who has not signed in has chatted in this browser. */
+export const isGuest = (): boolean => guest.id !== ''
 
 /** Who was a guest here until now keeps what was said, and what is still on its way. */
 async function join(person: string): Promise<void> {
@@ -45,11 +50,6 @@ async function join(person: string): Promise<void> {
 
 let joining: Promise<void> = Promise.resolve()
 
-/** In whose name a chat's page asks. */
-export const speaking = () => (session.me.value ? session.api : guest.api)
-
-export const door: FileDoor = { api: speaking, path: '/buyer/files' }
-const couriers = new Map<string, Courier>()
 /** Raised when the guest of this browser has begun anew: who has a chat open comes in again. */
 export const renewals = ref(0)
 
@@ -75,6 +75,11 @@ async function renew(): Promise<void> {
   renewals.value += 1
 }
 
+/** In whose name a chat's page asks. */
+export const speaking = () => (session.me.value ? session.api : guest.api)
+
+export const door: FileDoor = { api: speaking, path: '/buyer/files' }
+const couriers = new Map<string, Courier>()
 
 /** Carries files into the chat with a shop, whichever page is open meanwhile. */
 export function courierOf(shop: string): Courier {
@@ -93,13 +98,13 @@ export async function comeIn(): Promise<void> {
   // A member's chat begins once it is known which guest they were: else they would start anew beside it.
   await joining
   if (!session.me.value) im.start(await guest.come())
+  // Whoever comes in again tries again.
+  if (im.connection.phase === 'stopped') im.retryNow()
 }
 
 const scope = effectScope(true)
 export const chat = scope.run(() => {
   watch(
-  // Whoever comes in again tries again.
-  if (im.connection.phase === 'stopped') im.retryNow()
     () => session.me.value?.person.id,
     (person) => {
       for (const courier of couriers.values()) courier.forget()

@@ -4,6 +4,7 @@ import { lines as cart } from './cart'
 import type { Product } from '@kit/api/types'
 import type { Body } from '@kit/im/types'
 import { chat, im, speaking, typed } from './im'
+import { session } from './session'
 
 interface Look {
   page: string
@@ -34,6 +35,8 @@ export function lookAt(one: Product): void {
 /** What was looked at last, by shop; for this tab. */
 const KEY = 'octshop.looked'
 const seen = new Map<string, Look>(JSON.parse(sessionStorage.getItem(KEY) ?? '[]') as [string, Look][])
+// What one person looked at is not told as the next one's visit.
+session.onLeft.push(() => seen.clear())
 
 function put(shopId: string, { page, title }: Look): void {
   const inside = cart.value.filter((line) => line.shop_id === shopId)
