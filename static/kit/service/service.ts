@@ -4,7 +4,7 @@ import { onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { newRequestId, sentence, Wish, type Api } from '@kit/api/http'
 import type { BuyerCase, OwnMessage } from '@kit/api/types'
 import type { ImClient } from '@kit/im/client'
-import type { Context, Notice } from '@kit/im/types'
+import { ImError, type Context, type Notice } from '@kit/im/types'
 
 export type Act = 'person' | 'quit' | 'again'
 
@@ -30,6 +30,12 @@ const OPENS_MS = 60_000
 const SPREAD_MS = 5_000
 const MOVES = new Set(['queued', 'assigned', 'transferred', 'ended', 'to_platform', 'reopened'])
 
+/** Of one case by its revision; of two, the one that was opened before is over. */
+export function older(one: BuyerCase, known: BuyerCase): boolean {
+  if (one.id === known.id) return one.rev < known.rev
+  return one.opened_at < known.opened_at || (one.opened_at === known.opened_at && one.id < known.id)
+}
+
 export function useService(api: () => Api, im: ImClient, shopId: string): Service {
   const now = shallowRef<BuyerCase | null>(null)
   const left = shallowRef<OwnMessage[]>([])
@@ -39,10 +45,14 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   const watched = new Map<string, () => void>()
   let timer = 0
   let asked = Date.now()
+  /** Raised when somebody else is here: what was asked before is theirs no more, and is not shown. */
+  let turn = 0
+  const gone = (): ImError => new ImError('im.cut', '', true, 0)
 
-  function take(one: BuyerCase): BuyerCase {
+  function take(one: BuyerCase, here: number): BuyerCase {
+    if (here !== turn) throw gone()
     const known = now.value
-    if (known?.id === one.id && one.rev < known.rev) return known
+    if (known && older(one, known)) return known
     now.value = one
     listen()
     return one
@@ -80,18 +90,22 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
 
   async function look(id: string): Promise<void> {
     asked = Date.now()
+    const here = turn
     try {
-      const one = await api().get<BuyerCase>(`/buyer/cases/${id}`)
-      // An answer about the case before comes late: the buyer has begun another meanwhile.
-      if (id >= (now.value?.id ?? '')) take(one)
+      take(await api().get<BuyerCase>(`/buyer/cases/${id}`), here)
     } catch {
       // The next notice, the log or the clock asks again.
     }
   }
 
+  /** Answers come in any order: that of the question asked last counts. */
+  let leftAsked = 0
   async function leftThere(): Promise<void> {
+    const mine = ++leftAsked
     try {
-      left.value = (await api().get<{ items: OwnMessage[] }>('/buyer/messages', { shop_id: shopId })).items
+      const { items } = await api().get<{ items: OwnMessage[] }>('/buyer/messages', { shop_id: shopId })
+      if (mine !== leftAsked) return
+      left.value = items
       listen()
     } catch {
       // What was left stands in the log all the same; its state comes with the next notice.
@@ -101,43 +115,47 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   /** Comes in again with the connection, where it has not worked. */
   let owed: (() => Promise<BuyerCase>) | null = null
   async function arrive(ctx?: Context, anew = false): Promise<BuyerCase> {
-    owed = () => arrive(ctx, anew)
+    const again = (owed = () => arrive(ctx, anew))
     const one = await come(ctx, anew)
-    owed = null
+    if (owed === again) owed = null
     return one
   }
 
   async function come(ctx: Context | undefined, anew: boolean): Promise<BuyerCase> {
+    const here = turn
     void leftThere()
     if (!ctx && !anew) {
       const { items } = await api().get<{ items: BuyerCase[] }>('/buyer/cases')
-      const here = items.filter((one) => one.shop_id === shopId)
-      const last = here[0]
-      if (last?.ended_at && here.every((one) => one.state === 'ended') && Date.now() - last.ended_at < RESTED_MS) return take(last)
+      if (here !== turn) throw gone()
+      const cases = items.filter((one) => one.shop_id === shopId)
+      const last = cases[0]
+      if (last?.ended_at && cases.every((one) => one.state === 'ended') && Date.now() - last.ended_at < RESTED_MS) return take(last, here)
     }
     const came = await api().post<BuyerCase>('/buyer/cases', { request_id: newRequestId(), shop_id: shopId, ...(ctx ? { ctx } : {}) })
-    return take(came)
+    return take(came, here)
   }
 
   async function act(what: Act): Promise<void> {
     const one = now.value
     if (!one || busy.value) return
+    const here = turn
     busy.value = what
     fault.value = ''
     try {
       if (what === 'again') await arrive(undefined, true)
-      else await wish.run(async (id) => take(await api().post<BuyerCase>(`/buyer/cases/${one.id}/${what === 'quit' ? 'end' : 'person'}`, { request_id: id })))
+      else await wish.run(async (id) => take(await api().post<BuyerCase>(`/buyer/cases/${one.id}/${what === 'quit' ? 'end' : 'person'}`, { request_id: id }), here))
     } catch (failed) {
+      if (here !== turn) return
       fault.value = sentence(failed)
       void look(one.id)
     } finally {
-      busy.value = ''
+      if (here === turn) busy.value = ''
     }
   }
 
   async function leave(text: string, contact: string, requestId: string): Promise<void> {
-    if (!now.value || now.value.state === 'ended') await arrive(undefined, true)
-    await api().post(`/buyer/cases/${now.value?.id}/messages`, { request_id: requestId, text, contact })
+    const one = now.value && now.value.state !== 'ended' ? now.value : await arrive(undefined, true)
+    await api().post(`/buyer/cases/${one.id}/messages`, { request_id: requestId, text, contact })
     await leftThere()
   }
 
@@ -160,12 +178,15 @@ export function useService(api: () => Api, im: ImClient, shopId: string): Servic
   }, AGAIN_MS)
 
   function stop(): void {
+    turn += 1
+    leftAsked += 1
     for (const end of watched.values()) end()
     watched.clear()
     window.clearTimeout(timer)
     owed = null
     now.value = null
     left.value = []
+    busy.value = fault.value = ''
   }
   onScopeDispose(() => {
     off()
