@@ -44,6 +44,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   const timers = new Map<string, number>()
   /** Loads are numbered: an answer that comes after the answer to a later question is old, and is dropped. */
   const shown = new Map<string, number>()
+  const endedAsked = new Map<string, number>()
   let asked = 0
   const shops = computed(() => place.posts.value.map((post) => post.shop_id))
   const myId = computed(() => session.me.value?.person.id ?? '')
@@ -115,11 +116,18 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
 
   async function loadEnded(more = false): Promise<void> {
     await Promise.all(shops.value.map(async (shop) => {
-      const held = done.get(shop)
-      if (more && held?.next === null) return
+      const cursor = more ? done.get(shop)?.next : undefined
+      if (more && cursor === null) return
+      const turn = ++asked
+      if (!cursor) endedAsked.set(shop, turn)
       try {
-        const page = await api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'ended', cursor: more ? held?.next : null })
-        done.set(shop, { list: more && held ? [...held.list, ...page.items] : page.items, next: page.next })
+        const page = await api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'ended', cursor })
+        const held = done.get(shop)
+        // The list may have begun anew, or grown, meanwhile: a page is joined where it belongs, or not at all.
+        if (cursor ? held?.next !== cursor : endedAsked.get(shop) !== turn) return
+        const before = cursor && held ? held.list : []
+        const known = new Set(before.map((one) => one.id))
+        done.set(shop, { list: [...before, ...page.items.filter((one) => !known.has(one.id))], next: page.next })
       } catch (error) {
         fault.value = sentence(error)
       }
@@ -129,6 +137,8 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   function took(one: CaseView): void {
     const view = views.get(one.shop_id)
     if (!view) return
+    // What was asked before knows nothing of it.
+    shown.set(one.shop_id, ++asked)
     const without = (list: readonly CaseView[]): CaseView[] => list.filter((other) => other.id !== one.id)
     const put = (list: readonly CaseView[], here: boolean): CaseView[] => (here ? [...without(list), one] : without(list))
     const served = one.state === 'human'
