@@ -115,6 +115,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
 
   list(): Conversation[] {
     const time = (x: Conversation) => this.unsentOf(x.c).at(-1)?.ts ?? x.entries.at(-1)?.ts ?? 0
+    this.reads.clear()
     return [...this.follower.log.conversations.values()].sort((a, b) => time(b) - time(a))
   }
 
@@ -298,9 +299,13 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     this.notices.renew()
     await this.sender.load(this.uid)
     await this.follower.sync()
-    for (const [c, s] of this.reads) this.line?.link?.send({ t: T.READ, c, s })
-    if (this.connection.phase === 'stopped') return Promise.reject(new ImError('im.stopped', this.connection.reason, false, 0))
-    this.reads.clear()
+    for (const [c, s] of this.reads) {
+      const link = this.line?.link
+      // Cut again meanwhile: they are told with the next link.
+      if (!link?.open) break
+      link.send({ t: T.READ, c, s })
+      this.reads.delete(c)
+    }
     this.sender.flushAll()
   }
 }
