@@ -34,6 +34,12 @@ def test_the_kit_holds_without_a_page() -> None:  # im-protocol §8 19: golden v
     assert "every golden frame" in done.stdout
 
 
+def test_what_comes_late_is_neither_shown_nor_said_in_anothers_name() -> None:  # req I3, I4, I5, I13
+    done = node("run-races")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok  a late answer about the case before" in done.stdout
+
+
 def test_lock_file_names_no_registry_and_every_package_has_a_hash() -> None:  # issue 15
     lock = json.loads((STATIC / "package-lock.json").read_text())
     text = (STATIC / "package-lock.json").read_text()

@@ -39,6 +39,8 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   uid = ''
 
   private line: Line | null = null
+  /** Which start it is: the database answers after a page may have stopped and started for another. */
+  private starts = 0
   /** Read while there was no link. */
   private readonly reads = new Map<string, number>()
   private readonly outbox: Outbox
@@ -46,6 +48,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   private readonly follower: Follower
   private readonly notices = new Notices((frame) => this.line?.subscribe(frame) ?? Promise.resolve())
   private typedAt = 0
+  private starting = false
 
   constructor(private readonly options: ImOptions) {
     super()
@@ -72,13 +75,25 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
 
   /** `person`: who is signed in here. Without it this tab keeps to itself. */
   start(person = ''): void {
-    if (this.line) return
+    if (this.line || this.starting) return
     this.uid = person
-    this.line = person && this.options.side && Tabs.possible()
-      ? new SharedLine(`${this.options.side} ${person}`, this.options, this)
-      : new OwnLine(this.options, this)
-    if (person) void this.restock()
-    this.line.start()
+    const side = person && Tabs.possible() ? this.options.side : undefined
+    if (!side) return this.begin(new OwnLine(this.options, this))
+    const mine = ++this.starts
+    this.starting = true
+    this.state({ ...this.connection, phase: 'connecting' })
+    // What this tab writes is sent by the one that leads: without a database to share it would lie here for ever.
+    void this.outbox.lasts.then((lasts) => {
+      if (mine !== this.starts) return
+      this.starting = false
+      this.begin(lasts ? new SharedLine(`${side} ${person}`, this.options, this) : new OwnLine(this.options, this))
+    })
+  }
+
+  private begin(line: Line): void {
+    this.line = line
+    if (this.uid) void this.restock()
+    line.start()
   }
 
   /** What the guest `from` had not sent is the member's `to` to send. Before `start(to)`. */
@@ -95,9 +110,12 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   stop(): void {
     const line = this.line
     this.line = null
+    this.starts += 1
+    this.starting = false
     line?.stop()
     this.follower.log.clear()
     this.sender.unsent = []
+    this.reads.clear()
     this.uid = ''
     this.state({ phase: 'idle', retryAt: 0, reason: '', everOnline: this.connection.everOnline })
     this.emit('conversation', '')
@@ -115,12 +133,16 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
 
   list(): Conversation[] {
     const time = (x: Conversation) => this.unsentOf(x.c).at(-1)?.ts ?? x.entries.at(-1)?.ts ?? 0
-    this.reads.clear()
     return [...this.follower.log.conversations.values()].sort((a, b) => time(b) - time(a))
   }
 
   conversation(c: string): Conversation | undefined {
     return this.follower.log.conversations.get(c)
+  }
+
+  /** How much of this person's is still on its way from this device. */
+  get unsent(): number {
+    return this.sender.unsent.length
   }
 
   /** What has no number yet, oldest first. */
@@ -141,11 +163,6 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   }
 
   async resend(m: string): Promise<void> {
-  /** How much of this person's is still on its way from this device. */
-  get unsent(): number {
-    return this.sender.unsent.length
-  }
-
     await this.sender.again(m)
     this.retryNow()
   }
@@ -164,6 +181,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     if (c && !this.follower.log.conversations.has(c)) await this.follower.sync()
     const known = this.follower.log.conversations.get(c)
     if (known && ctx) known.ctx = ctx
+    if (c) await this.sender.rehome(shopId, c)
     this.emit('conversation', c)
     return c
   }
@@ -187,7 +205,6 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     const from = this.follower.log.further(conversation)
     if (!from) return
     const to = from.below ? { to: from.below - 1 } : {}
-    if (c) await this.sender.rehome(shopId, c)
     const page = await this.ask<PulledFrame>({ t: T.PULL, c: from.c, from: 1, ...to, n, rev: true })
     this.follower.log.pulledBefore(conversation, page.ents, page.min)
     this.emit('conversation', conversation.c)
@@ -277,6 +294,7 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   private ready(): Promise<Link> {
     const now = this.line?.link
     if (now?.open) return Promise.resolve(now)
+    if (this.connection.phase === 'stopped') return Promise.reject(new ImError('im.stopped', this.connection.reason, false, 0))
     return new Promise((resolve, reject) => {
       const off = this.on('connection', (state) => {
         const link = this.line?.link

@@ -11,12 +11,16 @@ export class Outbox {
   private readonly memory = new Map<string, Unsent>()
   private readonly db: Promise<IDBPDatabase<Store> | null>
 
+  /** Whether what is put here lies on the device, where other tabs find it. */
+  readonly lasts: Promise<boolean>
+
   constructor(name = 'octshop-im') {
     this.db = openDB<Store>(name, 1, {
       upgrade(db) {
         db.createObjectStore('unsent', { keyPath: 'm' }).createIndex('uid', 'uid')
       },
     }).catch(() => null)
+    this.lasts = this.db.then((db) => db !== null)
   }
 
   /** Everything one person has not yet sent from this device, oldest first. */
