@@ -84,12 +84,7 @@ class BuyerByWire:
 
     def buy(self, title: str, *, quantity: int = 1) -> dict[str, Any]:
         """Order, pay, and the voucher that comes of it."""
-        goods = {one["title"]: one["id"] for one in self("GET", "/buyer/products")["items"]}
-        sku = self("GET", f"/buyer/products/{goods[title]}")["skus"][0]["id"]
-        wish: dict[str, Any] = {"lines": [{"sku_id": sku, "quantity": quantity}], "fulfilment": "in_store"}
-        quote = self("POST", "/buyer/quotes", wish)
-        order = wish | {"request_id": secrets.token_hex(10), "expected_payable_fen": quote["payable_fen"]}
-        order_id = self("POST", "/buyer/orders", order)["orders"][0]["id"]
+        order_id = self.order(title, quantity=quantity)
         payment: dict[str, Any] = {"request_id": secrets.token_hex(10), "order_ids": [order_id]}
         payment |= {"channel": "wechat", "method": "native"}
         Wallet(self.product).scan(self("POST", "/buyer/payments", payment)["code_url"])
@@ -99,6 +94,15 @@ class BuyerByWire:
                 return dict(found[0])
             time.sleep(0.1)
         raise AssertionError("paid, and no voucher came")
+
+    def order(self, title: str, *, quantity: int = 1) -> str:
+        """What is to be paid; its id."""
+        goods = {one["title"]: one["id"] for one in self("GET", "/buyer/products")["items"]}
+        sku = self("GET", f"/buyer/products/{goods[title]}")["skus"][0]["id"]
+        wish: dict[str, Any] = {"lines": [{"sku_id": sku, "quantity": quantity}], "fulfilment": "in_store"}
+        quote = self("POST", "/buyer/quotes", wish)
+        order = wish | {"request_id": secrets.token_hex(10), "expected_payable_fen": quote["payable_fen"]}
+        return str(self("POST", "/buyer/orders", order)["orders"][0]["id"])
 
     def code(self, voucher: dict[str, Any]) -> str:
         """The QR of this moment, as digits."""
