@@ -167,6 +167,7 @@ def test_a_visitor_is_answered_by_the_machine_then_by_a_person_and_rates(
     chat.get_by_test_id("case-sure").click()
     expect(bar).to_have_attribute("data-state", "ended")
     card = chat.get_by_test_id("rating")
+    expect(card.get_by_test_id("star-1")).to_have_accessible_name(re.compile("^1 star "))
     card.get_by_test_id("star-2").click()
     card.get_by_test_id("rating-unsolved").click()
     card.get_by_test_id("rating-tag").first.click()

@@ -1,4 +1,4 @@
-// The chat client as Vue pages see it: refs that follow the client's events, at most once a frame of the screen.
+// The chat client as Vue pages see it: refs that follow the client's events, however much changes at once, one time.
 import { computed, onScopeDispose, shallowRef, triggerRef, type ComputedRef, type ShallowRef } from 'vue'
 import type { ImClient } from './client'
 import type { Connection, Conversation, Unsent } from './types'
