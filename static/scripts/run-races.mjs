@@ -71,7 +71,7 @@ async function desk(answers) {
   const it = scope.run(() => openDesk({ im, posts, names: new Map(), may: () => true, live: { list }, shopName: () => '', manyShops: { value: false } }))
   return { it, door, list, close: () => scope.stop() }
 }
-const view = (more) => ({ me: { id: 'S1:A' }, mine: [], invited: [], queued: [], bot: [], agents: [], groups: [], waiting: 0, ...more })
+const view = (more) => ({ me: { id: 'S1:A' }, mine: [], invited: [], queued: [], bot: [], agents: [], groups: [], waiting: 0, whole: true, ...more })
 const ids = (list) => list.map((one) => one.id)
 
 const tests = {
@@ -146,6 +146,23 @@ const tests = {
     await door.release()
     await more
     assert.deepEqual(ids(it.ended.value), ['E3', 'E2', 'E1'])
+    close()
+  },
+  async 'where the lists are cut, the desk asks about what is in front of the agent, and tells not known from no case'() {
+    const { waits } = await load('rows')
+    const asks = (id, more) => ({ c: `C${id}`, shopId: SHOP, unread: 1, entries: [{ fr: 'buyer', k: 'text', ts: 7 }], ...more })
+    const { it, door, list, close } = await desk({
+      '/desk': () => view({ queued: [one('Z1', 'queued')], waiting: 130, whole: false }), 'state=human': () => ({ items: [], next: null }),
+      'cases?c=': () => ({ items: [one('Z2', 'queued'), one('Z3', 'human', { agent: { id: 'S1:B', person_id: 'B', name: 'B' } })], next: null }),
+    })
+    list.value = ['Z1', 'Z2', 'Z3', 'Z4'].map((id) => asks(id))
+    await door.until(() => it.ready.value)
+    list.value.push(asks('Z5'))
+    assert.equal(it.caseOf('CZ2').state, 'queued')
+    assert.deepEqual(['CZ3', 'CZ4'].map((c) => it.concerns(c)), [false, true])
+    assert.deepEqual(['CZ1', 'CZ4', 'CZ5'].map((c) => it.knows(c, SHOP)), [true, true, false])
+    assert.deepEqual(['Z4', 'Z5'].map((id) => waits(asks(id), { case: it.caseOf(`C${id}`), sure: it.knows(`C${id}`, SHOP) })), [0, 7])
+    assert.equal(it.waiting.value, 130)
     close()
   },
   async 'what one person read is not said in the next one\'s name, and not lost with a second cut'() {

@@ -51,9 +51,10 @@ _MOVES: tuple[type[DomainError], ...] = (NoSuchCase, CaseEnded, DeskChanged, Req
 
 
 class CasesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """In these states (none given: in any)."""
+    """In these states (none given: in any); or the open cases of these conversations, whatever else is asked."""
 
     state: tuple[CaseState, ...] = ()
+    c: Annotated[tuple[Id, ...], Meta(max_length=100)] = ()
     cursor: Id | None = None
 
 
@@ -157,9 +158,9 @@ class DeskOfStaff:
     async def desk(self, call: Call[ShopStaff]) -> DeskView:
         who = call.who
         mine, queued = await self._desk.mine(who), await self._desk.waiting(who)
-        held, _ = await self._desk.listed(who, ("bot",), None)
-        served, _ = await self._desk.listed(who, ("human",), None)
-        invited = [one for one in served if who.person_id in one.guests]
+        held, more = await self._desk.listed(who, ("bot",), None)
+        invited = await self._desk.invited(who)
+        waiting = await self._desk.count_waiting(who)
         eyes = await self._eyes(who, [*mine, *queued, *held, *invited])
         agents = await self._desk.office.agents(who.shop_id)
         me = await self._desk.me(who)
@@ -169,7 +170,8 @@ class DeskOfStaff:
             invited=[eyes.case(one) for one in invited],
             queued=[eyes.case(one) for one in queued],
             bot=[eyes.case(one) for one in held],
-            waiting=await self._desk.count_waiting(who),
+            waiting=waiting,
+            whole=more is None and waiting <= len(queued),
             agents=[eyes.agent(one) for one in agents],
             groups=[group_view(one) for one in await self._desk.office.groups(who.shop_id)],
             open_now=rules.is_open(eyes.settings, eyes.now),
@@ -188,7 +190,10 @@ class DeskOfStaff:
 
     async def cases(self, call: Call[ShopStaff]) -> CaseList:
         asked: CasesQuery = call.query
-        rows, following = await self._desk.listed(call.who, asked.state, asked.cursor)
+        if asked.c:
+            rows, following = await self._desk.going_on(call.who, asked.c), None
+        else:
+            rows, following = await self._desk.listed(call.who, asked.state, asked.cursor)
         eyes = await self._eyes(call.who, rows)
         return CaseList(items=[eyes.case(one) for one in rows], next=following)
 

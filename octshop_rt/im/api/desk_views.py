@@ -88,6 +88,7 @@ class GroupView(Struct, frozen=True, kw_only=True):
 class DeskView(Struct, frozen=True, kw_only=True):
     """An agent's desk at one shop: who they serve and are invited to, who waits (in order), colleagues, groups.
     `gives_now`: who waits is given to who is online, which outside hours takes a setting.
+    `whole`: nobody who waits or is with the machine is missing; else the lists end with a page: see `cases?c=`.
     """
 
     me: AgentView
@@ -96,6 +97,7 @@ class DeskView(Struct, frozen=True, kw_only=True):
     queued: list[CaseView]
     bot: list[CaseView]
     waiting: int
+    whole: bool
     agents: list[AgentView]
     groups: list[GroupView]
     open_now: bool

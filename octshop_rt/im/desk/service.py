@@ -190,6 +190,14 @@ class Desk:
         """The cases this agent serves now."""
         return await store.of_agent(self._db, f"{who.shop_id}:{who.person_id}")
 
+    async def invited(self, who: ShopStaff) -> list[Case]:
+        """The cases of colleagues into which this agent has been asked."""
+        return await store.invited(self._db, who.shop_id, who.person_id)
+
+    async def going_on(self, who: ShopStaff, cs: Sequence[str]) -> list[Case]:
+        """The open cases of these conversations, of those that have one."""
+        return await store.going_on(self._db, who.shop_id, cs)
+
     async def waiting(self, who: ShopStaff) -> list[Case]:
         """Who waits at this shop, in order."""
         return await store.queued(self._db, who.shop_id, PAGE)

@@ -29,6 +29,7 @@ CASES = Collection(
         index("waiting_since", partial={"open": True}),
         index("state", "shop_id"),
         index("agent_id", "state"),
+        index("guests", "shop_id", partial={"state": "human"}),
         index("state", "waiting_since"),
         index("state", "buyer_at"),
         index("buyer_id", "-_id"),
@@ -214,6 +215,16 @@ async def listed(db: Database, shop_id: str, states: Sequence[CaseState], below:
 async def of_agent(db: Database, agent_id: str) -> list[Case]:
     """The cases an agent serves now."""
     return await CASES.many(db, {"agent_id": agent_id, "state": "human"})
+
+
+async def invited(db: Database, shop_id: str, person_id: str) -> list[Case]:
+    """The cases of colleagues into which this person has been asked."""
+    return await CASES.many(db, {"guests": person_id, "shop_id": shop_id, "state": "human"})
+
+
+async def going_on(db: Database, shop_id: str, cs: Sequence[str]) -> list[Case]:
+    """The open cases of these conversations."""
+    return await CASES.many(db, {"c": {"$in": list(cs)}, "open": True, "shop_id": shop_id})
 
 
 async def of_agents(db: Database, agent_ids: Sequence[str]) -> list[Case]:

@@ -3,6 +3,8 @@
 import { computed, onScopeDispose, reactive, ref, shallowReactive, watch, type ComputedRef } from 'vue'
 import { sentence, type Page } from '@kit/api/http'
 import { api, session } from '@kit/staff/staff'
+import type { Conversation } from '@kit/im/types'
+import { waitingSince } from '../list/waiting'
 import type { Workplace } from '../workplace'
 import type { AgentView, CaseView, DeskView } from './types'
 
@@ -12,6 +14,8 @@ export interface Desk {
   views: Map<string, DeskView>
   /** The open case of a conversation, as far as this desk knows. */
   caseOf: (c: string) => CaseView | undefined
+  /** Whether this desk knows how a conversation stands: without a case here it has none. */
+  knows: (c: string, shopId: string) => boolean
   endedOf: (c: string) => CaseView | undefined
   isMine: (one: CaseView | undefined) => boolean
   /** Own buyers, those who wait, those with the machine: this agent's business. Others' are looked at only. */
@@ -19,6 +23,8 @@ export interface Desk {
   queued: ComputedRef<CaseView[]>
   /** Somebody waits at a shop that gives nobody to anybody now: it is closed. */
   resting: ComputedRef<boolean>
+  /** How many wait, listed or not. */
+  waiting: ComputedRef<number>
   mine: ComputedRef<CaseView[]>
   ended: ComputedRef<CaseView[]>
   moreEnded: ComputedRef<boolean>
@@ -31,6 +37,8 @@ export interface Desk {
   ready: { readonly value: boolean }
 }
 
+/** Conversations beyond what the desk's lists hold, asked about one by one, at most so many at a time. */
+const MOST_ASKED = 100
 const REST_MS = 150
 const AGAIN_MS = 30_000
 
@@ -38,6 +46,8 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   const views = shallowReactive(new Map<string, DeskView>())
   /** What colleagues serve: named in the list of all. */
   const theirs = shallowReactive(new Map<string, CaseView[]>())
+  /** Where the lists above are cut (a page each): the cases of further conversations; undefined: it has none. By shop. */
+  const beyond = shallowReactive(new Map<string, Map<string, CaseView | undefined>>())
   const done = reactive(new Map<string, { list: CaseView[]; next: string | null }>())
   const fault = ref('')
   const watched = new Map<string, () => void>()
@@ -60,8 +70,11 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
         api.get<DeskView>(`/shop/${shop}/desk`),
         api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { state: 'human' }),
       ])
+      const further = view.whole && served.next === null ? null : await lookBeyond(shop, view, served.items)
       if (gone || (shown.get(shop) ?? 0) > turn) return
       shown.set(shop, turn)
+      if (further) beyond.set(shop, further)
+      else beyond.delete(shop)
       views.set(shop, view)
       theirs.set(shop, served.items)
       for (const agent of view.agents) place.names.set(agent.person_id, agent.name)
@@ -70,6 +83,17 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
     } catch (error) {
       fault.value = sentence(error)
     }
+  }
+
+  /** Those in front of the agent come first: unanswered, unread, then by latest activity. */
+  async function lookBeyond(shop: string, view: DeskView, served: CaseView[]): Promise<Map<string, CaseView | undefined>> {
+    const listed = new Set([...view.mine, ...view.invited, ...view.queued, ...view.bot, ...served].map((one) => one.c))
+    const urgent = (one: Conversation): number => (waitingSince(one) ? 2 : 0) + (one.unread ? 1 : 0)
+    const unknown = place.live.list.value.filter((one) => one.shopId === shop && !listed.has(one.c)).sort((a, b) => urgent(b) - urgent(a)).slice(0, MOST_ASKED).map((one) => one.c)
+    if (!unknown.length) return new Map()
+    const { items } = await api.get<Page<CaseView>>(`/shop/${shop}/desk/cases`, { c: unknown })
+    const found = new Map(items.filter((one) => one.state !== 'new').map((one) => [one.c, one]))
+    return new Map(unknown.map((c) => [c, found.get(c)]))
   }
 
   function refresh(shop?: string): void {
@@ -106,6 +130,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
   const resting = computed(() => [...views.values()].some((view) => view.queued.length > 0 && !view.gives_now && view.strategy !== 'manual'))
   const byC = computed(() => {
     const map = new Map<string, CaseView>()
+    for (const one of [...beyond.values()].flatMap((cases) => [...cases.values()])) if (one) map.set(one.c, one)
     for (const one of [...theirs.values()].flat()) map.set(one.c, one)
     for (const one of all((view) => [...view.bot, ...view.queued, ...view.invited, ...view.mine])) map.set(one.c, one)
     return map
@@ -149,6 +174,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
       bot: put(view.bot, one.state === 'bot'),
       invited: put(view.invited, served && one.guests.includes(myId.value)),
     })
+    beyond.get(one.shop_id)?.set(one.c, undefined)
     theirs.set(one.shop_id, put(theirs.get(one.shop_id) ?? [], served))
     if (one.state === 'ended') void loadEnded()
     refresh(one.shop_id)
@@ -158,6 +184,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
     shops,
     views,
     caseOf: (c) => byC.value.get(c),
+    knows: (c, shop) => byC.value.has(c) || !beyond.has(shop) || beyond.get(shop)?.has(c) === true,
     endedOf: (c) => endedByC.value.get(c),
     isMine,
     concerns: (c) => {
@@ -166,6 +193,7 @@ export function openDesk(place: Omit<Workplace, 'desk'>): Desk {
     },
     queued,
     resting,
+    waiting: computed(() => [...views.values()].reduce((sum, view) => sum + view.waiting, 0)),
     mine,
     ended,
     moreEnded: computed(() => [...done.values()].some((shop) => shop.next !== null)),

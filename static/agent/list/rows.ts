@@ -33,6 +33,8 @@ type Say = (key: string, data?: Record<string, unknown>) => string
 export interface Known {
   /** The open case, else the newest ended one. */
   case: CaseView | undefined
+  /** Whether the desk knows: without a case there is none. */
+  sure: boolean
   mine: boolean
   /** This agent's business: others' unread is theirs. */
   concerns: boolean
@@ -40,9 +42,10 @@ export interface Known {
 }
 
 /** The machine answers those in `bot`. A word that needs an answer opens a case: without one nobody waits, whatever was
- *  said last. */
-export function waits(one: Conversation, known: Pick<Known, 'case'>): number {
+ *  said last. Where it is not known whether there is one, the log's word counts. */
+export function waits(one: Conversation, known: Pick<Known, 'case' | 'sure'>): number {
   const state = known.case?.state
+  if (!state && !known.sure) return waitingSince(one)
   if (!state || state === 'ended' || state === 'bot') return 0
   return waitingSince(one) || (state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0)
 }

@@ -23,7 +23,7 @@ export function useAlerts({ im, live, desk }: Workplace): void {
   /** Own buyers without an answer, and whoever queues. */
   const waiting = computed(() => live.list.value.filter((one) => {
     const known = desk.caseOf(one.c)
-    return (known?.state === 'queued' || desk.isMine(known)) && waits(one, { case: known }) > 0
+    return (known?.state === 'queued' || desk.isMine(known)) && waits(one, { case: known, sure: true }) > 0
   }).length)
 
   function ring(tone: 'message' | 'waiting'): void {

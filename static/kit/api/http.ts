@@ -2,7 +2,7 @@
 import { language, say } from '@kit/i18n'
 
 export type Audience = 'buyer' | 'staff' | 'platform'
-export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
 /** A list page; `next` is the cursor of the following one. */
 export interface Page<T> {
   items: T[]
@@ -43,6 +43,13 @@ interface Problem {
   data?: Record<string, unknown>
 }
 
+/** "?a=1&b=2&b=3", without what is not given; "" where nothing is. */
+function tail(query: Query): string {
+  const filled = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '')
+  const pairs = filled.flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, String(one)]))
+  return pairs.length ? `?${new URLSearchParams(pairs)}` : ''
+}
+
 /** Talks to /api/v1 as one audience. */
 export class Api {
   /** From the sign-in answer or GET session; goes with every change. */
@@ -60,9 +67,7 @@ export class Api {
   ) {}
 
   get<T>(path: string, query: Query = {}): Promise<T> {
-    const filled = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '')
-    const tail = filled.length ? `?${new URLSearchParams(filled.map(([key, value]) => [key, String(value)]))}` : ''
-    return this.send<T>('GET', path + tail)
+    return this.send<T>('GET', path + tail(query))
   }
 
   post<T = void>(path: string, body?: object | Blob): Promise<T> {
@@ -79,11 +84,9 @@ export class Api {
 
   /** A file the server makes, as it came; for `save` (kit/api/save). */
   async file(path: string, query: Query = {}): Promise<Response> {
-    const filled = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '')
-    const tail = filled.length ? `?${new URLSearchParams(filled.map(([key, value]) => [key, String(value)]))}` : ''
     const headers: Record<string, string> = { 'Accept-Language': language() }
     if (this.bearer) headers['Authorization'] = `Bearer ${this.bearer}`
-    const answer = await this.reach('GET', path + tail, headers, null)
+    const answer = await this.reach('GET', path + tail(query), headers, null)
     if (!answer.ok) throw await this.refusal(answer)
     return answer
   }
