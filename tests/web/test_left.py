@@ -107,11 +107,12 @@ def test_who_signs_out_leaves_no_words_behind(visit: Visit, product: Product, ga
 def test_an_agents_words_leave_with_them(visit: Visit, product: Product, gate: Gate) -> None:  # req I5
     gate.allow(r"refused: 401 [A-Z]+ .*/api/v1/")  # what was on its way while they signed out
     gate.allow("ERR_INTERNET_DISCONNECTED|WebSocket is closed before")
-    begin(product)
+    begin(product, online=())  # in the queue any agent may write to them
     ask(visit(CHAT, signed_in=FIRST), "两位客服都看得到")
     agent = open_desk(visit)
     page, second = agent.page, agent.context.new_page()
     second.goto(f"{agent.base}/agent/")
+    second.get_by_test_id("filter-all").click()
     choose(second, "两位客服都看得到")
     second.get_by_test_id("composer").fill("半句话")
     kept = """() => {

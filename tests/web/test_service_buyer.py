@@ -78,7 +78,7 @@ def test_two_agents_serve_three_buyers_who_see_their_place_move(
     fourth.page.reload()
     expect(bar(fourth, "queued")).to_have_attribute("data-ahead", "2")
     expect(told).to_contain_text("前面还有 2 位")
-    fourth.page.clock.pause_at(fourth.page.evaluate("Date.now() + 1"))
+    fourth.page.clock.pause_at(fourth.page.evaluate("Date.now() / 1000") + 1)
     second.shot("service-next-desk-en")
     choose(agent.page, "我先来的")
     says(agent, "您的问题解决了")

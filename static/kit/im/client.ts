@@ -141,8 +141,8 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
   }
 
   /** How much of this person's is still on its way from this device. */
-  get unsent(): number {
-    return this.sender.unsent.length
+  async countUnsent(): Promise<number> {
+    return this.uid ? (await this.outbox.of(this.uid)).length : 0
   }
 
   /** What has no number yet, oldest first. */

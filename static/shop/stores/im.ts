@@ -30,12 +30,12 @@ session.onLeft.push((person) => {
   void Promise.all([im.drop(person), shelf.forget(person)]).catch(() => undefined)
 })
 
+/** What goes with whoever signs out: messages and files on their way, words half written. */
+export const unsaid = async (person: string): Promise<number> => (await im.countUnsent()) + (await shelf.count(person)) + typed.count(['draft.', 'leave.'])
+
 /** Whether somebody who has not signed in has chatted in this browser. */
 export const isGuest = (): boolean => guest.id !== ''
 export const guestId = (): string => guest.id
-
-/** What goes with whoever signs out: messages and files on their way, words half written. */
-export const unsaid = async (person: string): Promise<number> => im.unsent + (await shelf.count(person)) + typed.count(['draft.', 'leave.'])
 
 /** Who was a guest here until now keeps what was said, and what is still on its way. */
 async function join(person: string): Promise<void> {
