@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Gate, Product, Visit
-from tests.web.desk import CHAT, bar, begin
-from tests.web.people import COFFEE
+from tests.web.desk import CHAT, FIRST, bar, begin, choose, open_desk
+from tests.web.people import COFFEE, LATTE, BuyerByWire
 from tests.web.test_tabs import lines, settled
 
 
@@ -36,6 +36,18 @@ def test_a_chat_begun_before_signing_in_goes_on_after_it(visit: Visit, product: 
     settled(page, "没登录时问的")
     expect(page.locator("[data-bubble]").filter(has_text="没登录时问的")).to_have_count(1)
     assert page.evaluate("localStorage.getItem('octshop.guest')") is None
+
+    # The agent sees the member behind the guest: what they bought, and what they ask about now.
+    BuyerByWire.sign_in(product, FIRST).buy(LATTE)
+    buyer.go(f"{CHAT}?product=G000000DEM00000000000000001")
+    bar(buyer, "queued")
+    desk = open_desk(visit).page
+    desk.get_by_test_id("filter-queued").click()
+    choose(desk, "登录后接着问")
+    expect(desk.get_by_test_id("buyer-panel").get_by_test_id("buyer-name")).to_have_text("小满")
+    expect(desk.get_by_test_id("buyer-panel").get_by_test_id("order").first).to_contain_text(LATTE)
+    expect(desk.get_by_test_id("context")).to_contain_text(LATTE)
+    desk.context.close()
 
     # What the member has not sent is shown to nobody who comes after them at this device.
     page.locator("textarea").fill("只有我看得到")

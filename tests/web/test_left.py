@@ -78,8 +78,10 @@ def test_who_signs_out_leaves_no_words_behind(visit: Visit, product: Product, ga
     expect(page.locator("textarea")).to_have_value("只有我看得到")
     # ... nor does a sign-out of which the server has not heard ...
     buyer.go("/shop/me")
+    out = page.get_by_role("button", name="退出登录")
+    expect(out).to_be_visible()
     page.context.set_offline(True)
-    page.get_by_role("button", name="退出登录").click()
+    out.click()
     expect(page.get_by_role("dialog")).to_contain_text("还有 3 条没发出去")
     page.get_by_role("dialog").get_by_role("button", name="退出登录").click()
     expect(page.get_by_text("还没有退出")).to_be_visible()
