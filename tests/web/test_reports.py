@@ -31,7 +31,7 @@ def served(visit: Visit, product: Product, question: str, answer: str, stars: in
     hears(buyer, answer)
     agent.page.keyboard.press("Alt+e")
     agent.page.get_by_test_id("end-go").click()
-    expect(agent.page.get_by_test_id("conversation")).to_have_count(0)
+    expect(agent.page.get_by_test_id("conversation").filter(has_text=answer)).to_have_count(0)
     wire = BuyerByWire.sign_in(product, FIRST)
     case = wire("GET", "/buyer/cases")["items"][0]
     wish = {"request_id": secrets.token_hex(10), "stars": stars, "solved": True, "text": "讲得很清楚"}
