@@ -199,7 +199,7 @@ async def waiting_shops(db: Database) -> list[str]:
 
 async def in_state(db: Database, shop_id: str, states: Sequence[CaseState], limit: int) -> list[Case]:
     query = {"shop_id": shop_id, "state": {"$in": list(states)}}
-    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+    return await _legible(db, CASES, query, sort={"_id": -1}, limit=limit)
 
 
 async def listed(db: Database, shop_id: str, states: Sequence[CaseState], below: str | None, limit: int) -> list[Case]:
@@ -209,12 +209,12 @@ async def listed(db: Database, shop_id: str, states: Sequence[CaseState], below:
         query["state"] = {"$in": list(states)}
     if below:
         query["_id"] = {"$lt": below}
-    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+    return await _legible(db, CASES, query, sort={"_id": -1}, limit=limit)
 
 
 async def of_agent(db: Database, agent_id: str) -> list[Case]:
     """The cases an agent serves now."""
-    return await CASES.many(db, {"agent_id": agent_id, "state": "human"})
+    return await _legible(db, CASES, {"agent_id": agent_id, "state": "human"})
 
 
 async def invited(db: Database, shop_id: str, person_id: str) -> list[Case]:
@@ -228,7 +228,7 @@ async def going_on(db: Database, shop_id: str, cs: Sequence[str]) -> list[Case]:
 
 
 async def of_agents(db: Database, agent_ids: Sequence[str]) -> list[Case]:
-    return await CASES.many(db, {"agent_id": {"$in": list(agent_ids)}, "state": "human"})
+    return await _legible(db, CASES, {"agent_id": {"$in": list(agent_ids)}, "state": "human"})
 
 
 async def of_buyer(db: Database, buyer_ids: Sequence[str], limit: int) -> list[Case]:
@@ -245,7 +245,7 @@ async def due(db: Database, now: Millis, limit: int) -> list[Case]:
 
 async def held_by_bot(db: Database, before: Millis, limit: int) -> list[Case]:
     """Cases in the hands of the automatic answer whose buyer spoke before `before`."""
-    return await CASES.many(db, {"state": "bot", "buyer_at": {"$lte": before}}, limit=limit)
+    return await _legible(db, CASES, {"state": "bot", "buyer_at": {"$lte": before}}, limit=limit)
 
 
 async def untold(db: Database, limit: int) -> list[Case]:
@@ -256,7 +256,7 @@ async def untold(db: Database, limit: int) -> list[Case]:
 async def ended_since(db: Database, shop_id: str, moment: Millis, limit: int) -> list[Case]:
     """The newest cases of a shop that had a human and ended after `moment`."""
     query = {"shop_id": shop_id, "state": "ended", "ended_at": {"$gte": moment}}
-    return await CASES.many(db, query, sort=[("_id", -1)], limit=limit)
+    return await _legible(db, CASES, query, sort={"_id": -1}, limit=limit)
 
 
 # --- agents -----------------------------------------------------------------------------------------------------------
