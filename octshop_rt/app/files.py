@@ -39,7 +39,7 @@ def object_checks(settings: Settings) -> tuple[Check, ...]:
             async for finding in check_objects(db, object_store(db, Clock(), http, settings), Clock().now()):
                 yield finding
 
-    return (Check(id="F91", text="every file has its object, and every object its file", run=run),)
+    return (Check(id="F98", text="every file has its object, and every object its file", run=run),)
 
 
 def _keys(s3: S3Settings) -> Keys:

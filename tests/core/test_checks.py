@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
+from octshop_rt import app
 from octshop_rt.core import checks, mongo, outbox
 from octshop_rt.core.clock import DAY, HOUR, Clock
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import OutboxRow
+from octshop_rt.core.settings import Settings
 
 
 def row(row_id: str, **fields: object) -> OutboxRow:
@@ -47,3 +51,8 @@ async def test_a_missing_index_is_named(db: Database) -> None:
     finally:
         await db.create_indexes([outbox.ROWS])
     assert ("F80", "common.outbox") in {(one.check, one.object_id) for one in report.findings}
+
+
+def test_each_check_has_an_id_of_its_own() -> None:
+    told = [one.id for one in app.checks(Settings())]
+    assert sorted(one for one, times in Counter(told).items() if times > 1) == []

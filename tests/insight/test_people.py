@@ -113,7 +113,7 @@ async def test_fsck_sees_a_rating_of_a_case_that_goes_on(db: Database, clock: Te
     await rate(db, clock, case, stars=5)
     assert (await examine(db, checks.CHECKS[1:2])).clean
     await desk_store.CASES.update(db, {"_id": case.id}, {"$set": {"ended_at": None}})
-    assert [one.check for one in (await examine(db, checks.CHECKS[1:2])).findings] == ["F92"]
+    assert [one.check for one in (await examine(db, checks.CHECKS[1:2])).findings] == ["F106"]
 
 
 async def test_a_shop_has_labels_of_its_own(db: Database, clock: TestClock, ids: Ids) -> None:  # req I6

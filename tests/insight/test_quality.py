@@ -86,7 +86,7 @@ async def test_scores_fit_the_sheet_of_the_day_and_are_answered_once(db: Databas
         await quality.score(staff(shop_id="S2"), check.id, marks=(0, 0, 0), text="")
     assert (await examine(db, checks.CHECKS[3:])).clean
     await quality_store.CHECKS.update(db, {"_id": check.id}, {"$set": {"score": 101}})
-    assert [one.check for one in (await examine(db, checks.CHECKS[3:])).findings] == ["F94"]
+    assert [one.check for one in (await examine(db, checks.CHECKS[3:])).findings] == ["F108"]
 
 
 async def test_agents_see_their_own_scores_alone_and_averages_are_sums_over_checks(db: Database) -> None:  # req I6

@@ -188,4 +188,4 @@ async def test_fsck_sees_a_row_that_is_missing_or_says_more_than_the_log(db: Dat
     await store.drop_found(db, [first.id])
     await log_store.ENTRIES.update(db, {"_id": second.id}, {"$set": {"rc": 1, "b": {}}})
     report = await examine(db, [checks.CHECKS[0]])
-    assert [(one.check, one.object_id) for one in report.findings] == [("F91", first.id), ("F91", second.id)]
+    assert [(one.check, one.object_id) for one in report.findings] == [("F105", first.id), ("F105", second.id)]

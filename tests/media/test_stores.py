@@ -147,4 +147,4 @@ async def test_fsck_looks_into_the_store_of_the_settings(db: Database, sandbox: 
     assert (await examine(db, checks)).clean
     sandbox.objects["F00000000000000000000000000"] = b"nobody's"
     (finding,) = (await examine(db, checks)).findings
-    assert (finding.check, finding.object_id) == ("F91", "F00000000000000000000000000")
+    assert (finding.check, finding.object_id) == ("F98", "F00000000000000000000000000")

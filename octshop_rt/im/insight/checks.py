@@ -16,7 +16,7 @@ _PAGE = 500
 
 
 async def _findable(db: Database) -> AsyncIterator[Finding]:
-    """F91: every word of the log older than two minutes is in the index, under exactly its tokens."""
+    """F105: every word of the log older than two minutes is in the index, under exactly its tokens."""
     log = Log(db)
     at, end = "", earliest_id(Clock().now() - 2 * MINUTE)
     while page := [entry for entry in await log.after(at, _PAGE) if entry.id < end]:
@@ -29,7 +29,7 @@ async def _findable(db: Database) -> AsyncIterator[Finding]:
             row = have.get(entry.id)
             if (row.tokens if row else ()) != (wanted.tokens if wanted else ()):
                 yield Finding(
-                    check="F91",
+                    check="F105",
                     object_id=entry.id,
                     expected=f"{len(wanted.tokens) if wanted else 0} words in the index",
                     found=f"{len(row.tokens) if row else 0} words",
@@ -37,44 +37,44 @@ async def _findable(db: Database) -> AsyncIterator[Finding]:
 
 
 async def _rated_cases(db: Database) -> AsyncIterator[Finding]:
-    """F92: a rating is of a case that has ended, by its buyer."""
+    """F106: a rating is of a case that has ended, by its buyer."""
     cases = CaseBook(db)
     async for row in store.RATINGS.scan(db, {}):
         case = await cases.one(row.id)
         if case is None or case.ended_at is None or case.buyer_id != row.buyer_id:
-            yield Finding(check="F92", object_id=row.id, expected="an ended case of this buyer", found="none")
+            yield Finding(check="F106", object_id=row.id, expected="an ended case of this buyer", found="none")
 
 
 async def _true_facts(db: Database) -> AsyncIterator[Finding]:
-    """F93: kept facts are those that the log tells, where nothing of it was wiped."""
+    """F107: kept facts are those that the log tells, where nothing of it was wiped."""
     cases, reports, log = CaseBook(db), Reports(db, Clock()), Log(db)
     async for row in store.KEPT.scan(db, {}):
         case = await cases.one(row.id)
         if case is None or case.ended_at is None:
-            yield Finding(check="F93", object_id=row.id, expected="an ended case", found="none")
+            yield Finding(check="F107", object_id=row.id, expected="an ended case", found="none")
             continue
         keeping = await store.keeping(db, row.shop_id)
         if keeping is not None and keeping.wiped_until > case.opened_at:
             continue
         told = tuple(rules.happened(await reports.stretch(case), case.ended_at))
         if told != row.facts and await log.head(row.c):
-            yield Finding(check="F93", object_id=row.id, expected=f"{len(told)} facts of the log", found="others")
+            yield Finding(check="F107", object_id=row.id, expected=f"{len(told)} facts of the log", found="others")
 
 
 async def _scored(db: Database) -> AsyncIterator[Finding]:
-    """F94: a sheet's points are 100 and every score fits the sheet it was given by."""
+    """F108: a sheet's points are 100 and every score fits the sheet it was given by."""
     async for row in quality_store.CHECKS.scan(db, {}):
         if row.score is None:
             continue
         sheet = await quality_store.sheet(db, row.shop_id, row.sheet_version)
         most = sum(item.points for item in sheet.items) if sheet else 0
         if sheet is None or most != 100 or not 0 <= row.score <= most or len(row.marks) != len(sheet.items):
-            yield Finding(check="F94", object_id=row.id, expected="a score of its sheet", found=str(row.score))
+            yield Finding(check="F108", object_id=row.id, expected="a score of its sheet", found=str(row.score))
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(id="F91", text="what was said can be found, and nothing else", run=_findable),
-    Check(id="F92", text="ratings are of ended cases, by their buyers", run=_rated_cases),
-    Check(id="F93", text="kept facts of service are those the log tells", run=_true_facts),
-    Check(id="F94", text="quality scores fit their sheets", run=_scored),
+    Check(id="F105", text="what was said can be found, and nothing else", run=_findable),
+    Check(id="F106", text="ratings are of ended cases, by their buyers", run=_rated_cases),
+    Check(id="F107", text="kept facts of service are those the log tells", run=_true_facts),
+    Check(id="F108", text="quality scores fit their sheets", run=_scored),
 )

@@ -15,7 +15,7 @@ GRACE_MS = 30 * MINUTE  # an upload, a claim or a deletion may be in hand
 
 
 async def check_objects(db: Database, objects: ObjectStore, now: Millis) -> AsyncIterator[Finding]:
-    """F91: bytes and rows belong together, in length too. What is young may be on its way in or out."""
+    """F98: bytes and rows belong together, in length too. What is young may be on its way in or out."""
     lengths: dict[str, int] = {}
     async for row in store.FILES.scan(db, {}):
         lengths[row.id] = row.size if row.state == "ready" else -1
@@ -24,12 +24,12 @@ async def check_objects(db: Database, objects: ObjectStore, now: Millis) -> Asyn
     async for one in objects.listed():
         if one.key not in lengths:
             if not await _young(db, one.key.removesuffix(".t"), now):
-                yield Finding(check="F91", object_id=one.key, expected="a file", found=f"{one.size} bytes without")
+                yield Finding(check="F98", object_id=one.key, expected="a file", found=f"{one.size} bytes without")
         elif (length := lengths.pop(one.key)) not in {one.size, -1}:
-            yield Finding(check="F91", object_id=one.key, expected=f"{length} bytes", found=str(one.size))
+            yield Finding(check="F98", object_id=one.key, expected=f"{length} bytes", found=str(one.size))
     for key, length in lengths.items():
         if length >= 0:
-            yield Finding(check="F91", object_id=key, expected=f"{length} bytes", found="none")
+            yield Finding(check="F98", object_id=key, expected=f"{length} bytes", found="none")
 
 
 async def _young(db: Database, file_id: str, now: Millis) -> bool:
@@ -55,10 +55,10 @@ async def held(db: Database) -> AsyncIterator[Hold]:
 
 
 async def _held_files_exist(db: Database) -> AsyncIterator[Finding]:
-    """F90: what an entry may show is there."""
+    """F97: what an entry may show is there."""
     async for row in held(db):
         if not await is_there(db, row.file_id) and await store.held_by(db, row.c, row.f, row.m) is not None:
-            yield Finding(check="F90", object_id=row.id, expected=f"file {row.file_id}", found="none")
+            yield Finding(check="F97", object_id=row.id, expected=f"file {row.file_id}", found="none")
 
 
-CHECKS: tuple[Check, ...] = (Check(id="F90", text="every held file is there", run=_held_files_exist),)
+CHECKS: tuple[Check, ...] = (Check(id="F97", text="every held file is there", run=_held_files_exist),)
