@@ -264,8 +264,10 @@ async def test_a_slow_service_holds_nobody_up(db: Database, town: Town, service:
         await buyer.close()
         await agent.say(c, "在的")
         await until(lambda: quick.got and slow.refused)
+        assert not slow.got
         slow.trouble = ""
         await until(lambda: slow.got)  # five seconds later
+        assert (len(quick.got), len(slow.got)) == (1, 1), "the quick one is not told again with the slow one"
         await agent.close()
 
 

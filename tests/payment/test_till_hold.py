@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from octshop_rt.commerce.bill import service
 from octshop_rt.commerce.bill import store as bill_store
 from octshop_rt.commerce.bill.model import Bill, Charge, NotYoursToSetAside, TillHeld, TooEarlyToSetAside
 from octshop_rt.commerce.payment import store
@@ -127,6 +128,19 @@ async def test_a_manager_lets_the_till_go_on_without_a_silent_channel(house: Hou
     assert (await house.bills.takings("T1", None)).aside == ()
     assert (await house.bills.takings("T1", None)).total_fen == 500
     await house.sound()
+
+
+async def test_what_was_set_aside_does_not_hide_what_holds_the_till(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:  # req 13
+    monkeypatch.setattr(service, "OPEN_SHOWN", 1)
+    charge = await silent(house)
+    await house.bills.reverse("T1", charge.id, by=ME)
+    await house.tick(60_000)
+    await house.bills.set_aside("T1", charge.id, by=BOSS, manages=True)
+    house.switch()
+    waiting = await house.charge(500)
+    assert [one.id for one in (await house.bills.takings("T1", None)).open] == [waiting.id]
 
 
 async def test_what_has_an_outcome_is_not_set_aside(house: House) -> None:  # req 13

@@ -71,7 +71,7 @@ class Cashier:
         return await self._payments.is_unfinished(tx, payment_id)
 
     async def unfinished(self, till_id: str, limit: int) -> list[Payment]:
-        """Charges of a till that may still be paid, oldest first."""
+        """Charges of a till that may still be paid, newest first."""
         return await self._payments.unfinished(_opener(till_id), limit)
 
     def fingerprint(self, amount_fen: Fen, auth_code: str | None) -> str:

@@ -156,7 +156,7 @@ class PaymentService:
         return known is not None and known.payment_id is None
 
     async def unfinished(self, opener: str, limit: int) -> list[Payment]:
-        """What `opener` has begun and the channel has not ended, oldest first."""
+        """What `opener` has begun and the channel has not ended, newest first."""
         return await store.paying_by(self._db, opener, limit)
 
     async def is_unfinished(self, tx: Transaction, payment_id: str) -> bool:

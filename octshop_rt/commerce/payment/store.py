@@ -77,9 +77,9 @@ async def paying_for(at: Place, subjects: Sequence[str]) -> list[Payment]:
 
 
 async def paying_by(at: Place, opener: str, limit: int) -> list[Payment]:
-    """What `opener` has left unfinished, oldest first."""
+    """What `opener` has left unfinished, newest first: what holds a till now is never cut off by what was set aside."""
     query = {"opener": opener, "state": PaymentState.PAYING}
-    return await PAYMENTS.many(at, query, sort=[("_id", 1)], limit=limit)
+    return await PAYMENTS.many(at, query, sort=[("_id", -1)], limit=limit)
 
 
 async def paid_for(at: Place, subject: str) -> Payment | None:
