@@ -140,7 +140,9 @@ class Gate:
     def _said(self, said: ConsoleMessage) -> None:
         # Chromium reports every answer ≥ 400 in the console without its address; `_refused` tells it with one.
         known = said.text.startswith("Failed to load resource: the server responded")
-        if said.type in {"error", "warning"} and not known:
+        # A page that is left gives up the socket it still opens.
+        left = said.text.endswith("WebSocket is closed before the connection is established.")
+        if said.type in {"error", "warning"} and not known and not left:
             self.faults.append(f"{said.type}: {said.text}")
 
     def _thrown(self, fault: WebError) -> None:
