@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from octshop_rt.core.clock import monotonic_ms
 from octshop_rt.im.wire.codec import Encoding, encode, message
 from octshop_rt.im.wire.outgoing import Ent, Outgoing
 
@@ -15,8 +16,8 @@ class Link(Protocol):
     id: str
     encoding: Encoding
 
-    def entry(self, c: str, s: int, framed: bytes) -> None:
-        """Write an entry, or remember that it is owed."""
+    def entry(self, c: str, s: int, framed: bytes, now: int) -> None:
+        """Write an entry, or remember that it is owed. `now`: monotonic milliseconds, read once for everybody."""
 
     def hint(self, framed: bytes) -> None:
         """Write a lossy frame, or drop it when the link is slow."""
@@ -88,11 +89,11 @@ class Hub:
 
     def entry(self, ent: Ent, rooms: Iterable[str], skip: str = "") -> int:
         """An entry of the log to everyone in `rooms` but the link `skip`; how many were told."""
-        framed = Framed(ent)
+        framed, now = Framed(ent), monotonic_ms()
         told = 0
         for link in self.links(rooms):
             if link.id != skip:
-                link.entry(ent.c, ent.s, framed.of(link.encoding))
+                link.entry(ent.c, ent.s, framed.of(link.encoding), now)
                 told += 1
         return told
 

@@ -234,12 +234,12 @@ class Session:
     def push(self, c: str, s: int, buffered: int, now: int) -> Outcome:
         """An ENT for this socket, which still owes `buffered` bytes to the network."""
         self.pushed += 1
-        if c in self.owed or buffered > self._policy.soft_bytes:
+        if buffered > self._policy.soft_bytes or c in self.owed:
             self.owed[c] = max(s, self.owed.get(c, 0))
             self._mark_stuck(buffered, now)
             return Outcome.OWE
-        _, since = self._unacked.get(c, (0, now))
-        self._unacked[c] = (s, since)
+        waiting = self._unacked.get(c)
+        self._unacked[c] = (s, now if waiting is None else waiting[1])
         return Outcome.WRITE
 
     def may_hint(self, buffered: int) -> bool:

@@ -29,7 +29,7 @@ class Page:
         self.id = f"link-{case_id}"
         self.heard: list[bytes] = []
 
-    def entry(self, c: str, s: int, framed: bytes) -> None:
+    def entry(self, c: str, s: int, framed: bytes, now: int) -> None:
         """Nothing is said here."""
 
     def hint(self, framed: bytes) -> None:

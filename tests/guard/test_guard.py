@@ -299,7 +299,7 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def entry(self, c: str, s: int, framed: bytes) -> None:
+    def entry(self, c: str, s: int, framed: bytes, now: int) -> None:
         """Not looked at."""
 
     def hint(self, framed: bytes) -> None:

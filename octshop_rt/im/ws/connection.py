@@ -61,9 +61,9 @@ class Connection(ABC):
         """A frame for this connection alone."""
         self.write(message(encode(frame, self.encoding), self.encoding))
 
-    def entry(self, c: str, s: int, framed: bytes) -> None:
+    def entry(self, c: str, s: int, framed: bytes, now: int) -> None:
         """See hub.Link."""
-        if self.session.push(c, s, self.buffered, monotonic_ms()) is Outcome.WRITE:
+        if self.session.push(c, s, self.buffered, now) is Outcome.WRITE:
             self.write(framed)
         else:
             self.owing.add(self)
