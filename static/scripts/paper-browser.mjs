@@ -28,6 +28,9 @@ class Net {
   sent = []
   /** Welcomes and answers nothing more. */
   silent = false
+  /** Takes what is said into its log, and says nothing of it: another tab sent it, or the answer was lost. */
+  mute = false
+  said = []
   sockets = new Set()
   until = until
 
@@ -41,8 +44,9 @@ class Net {
     if (frame.t === 1) say({ t: 2, sid: `s${this.sent.length}`, uid: socket.uid, role: 'buyer', hb: 25, tok: '' })
     if (this.silent) return
     const entry = { s: 1, f: 'x', fr: 'staff', m: '1', k: 'text', b: { text: 'hello' }, ts: 1 }
-    if (frame.t === 11) say({ t: 25, i: frame.i, convs: [{ c: 'C-SHOP', head: 1, read: 0, unread: 1, shop_id: 'S1', peer: {}, ents: [entry] }], done: true })
-    if (frame.t === 5) say({ t: 4, i: frame.i, c: frame.c, m: frame.m, s: 2, ts: Date.now() })
+    if (frame.t === 11) say({ t: 25, i: frame.i, convs: [{ c: 'C-SHOP', head: 1 + this.said.length, read: 0, unread: 1, shop_id: 'S1', peer: {}, ents: [entry, ...this.said] }], done: true })
+    if (frame.t === 5 && this.mute) this.said.push({ ...entry, s: 2, f: socket.uid, fr: 'buyer', m: frame.m, b: frame.b })
+    else if (frame.t === 5) say({ t: 4, i: frame.i, c: frame.c, m: frame.m, s: 2, ts: Date.now() })
   }
 }
 

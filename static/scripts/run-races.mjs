@@ -193,6 +193,21 @@ const tests = {
     assert.deepEqual(net.sent.filter((one) => one.frame.t === 9).map((one) => one.uid), ['BEN'])
     im.stop()
   },
+  async 'what the log holds is not shown as unsent beside itself, however it got there'() {
+    const net = browser.net()
+    const im = new ImClient({ ticket: () => Promise.resolve('t'), device: 'd', app: 'shop', lang: () => 'zh-CN' })
+    im.start('U')
+    await net.until(() => im.conversation('C-SHOP'))
+    net.mute = true
+    const m = await im.send('C-SHOP', 'text', { text: 'once' })
+    await net.until(() => net.said.length === 1)
+    assert.deepEqual(im.unsentOf('C-SHOP').map((one) => one.m), [m])
+    net.cut()
+    im.retryNow()
+    await net.until(() => im.conversation('C-SHOP').entries.some((entry) => entry.m === m))
+    assert.deepEqual(im.unsentOf('C-SHOP'), [])
+    im.stop()
+  },
   async 'tabs that have no database in common each send what is written in them'() {
     const net = browser.net()
     const start = () => {

@@ -145,9 +145,12 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     return this.uid ? (await this.outbox.of(this.uid)).length : 0
   }
 
-  /** What has no number yet, oldest first. */
+  /** What has no number yet, oldest first. What the log holds has one, whichever tab sent it and whatever told of it
+   *  first: a look at the device may be older than what the log has just learnt. */
   unsentOf(c: string): Unsent[] {
-    return this.sender.of(c)
+    const unsent = this.sender.of(c)
+    const entries = unsent.length ? (this.follower.log.conversations.get(c)?.entries ?? []) : []
+    return unsent.filter((one) => !entries.some((entry) => entry.m === one.m))
   }
 
   /** Puts a message on its way; it is safe on this device before anything is sent. Returns its id. `m`: the id it was
