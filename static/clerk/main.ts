@@ -2,6 +2,7 @@
 import '@kit/tokens/tokens.css'
 import { createApp } from 'vue'
 import { createRouter, createWebHistory } from 'vue-router'
+import { watchPages } from '@kit/errors/pages'
 import { i18n, startI18n } from '@kit/i18n'
 import { startTheme } from '@kit/tokens/theme'
 import { unlockOnGesture } from '@kit/notify/sound'
@@ -20,4 +21,5 @@ const router = createRouter({
     { path: '/:elsewhere(.*)', redirect: '/' },
   ],
 })
+watchPages(router)
 createApp(App).use(i18n).use(router).mount('#app')

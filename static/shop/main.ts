@@ -8,6 +8,7 @@ import { Locale, showToast } from 'vant'
 import enUS from 'vant/es/locale/lang/en-US'
 import zhCN from 'vant/es/locale/lang/zh-CN'
 import { sentence } from '@kit/api/http'
+import { watchPages } from '@kit/errors/pages'
 import { watchFaults } from '@kit/errors/report'
 import { i18n, onLanguage, startI18n } from '@kit/i18n'
 import { withService } from '@kit/service/words'
@@ -25,7 +26,9 @@ await words
 onLanguage((lang) => Locale.use(lang, lang === 'en' ? enUS : zhCN))
 const app = createApp(App).use(i18n).use(router)
 watchFaults(app, (fault) => showToast({ message: sentence(fault), duration: 3500 }))
-await router.isReady()
+watchPages(router)
+// A first page that cannot be fetched is told in the frame of all pages.
+await router.isReady().catch(() => undefined)
 app.mount('#app')
 follow(router, '/shop/')
 if (kept('buyer')) void import('./stores/notices')
