@@ -190,10 +190,12 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
 
 
 def _told(value: str) -> object:
-    """What a variable holds: a list is written as JSON; everything else is text, and the field's type reads it."""
-    if value.startswith("["):
+    """What a variable holds: a list or table is written as JSON; everything else is text, and the field's type reads
+    it.
+    """
+    if value.startswith(("[", "{")):
         with contextlib.suppress(msgspec.DecodeError):  # "[::1]" is an address
-            return msgspec.json.decode(value, type=list[Any])
+            return msgspec.json.decode(value, type=list[Any] | dict[str, Any])
     return value
 
 
@@ -204,7 +206,12 @@ def variables(settings: Settings) -> dict[str, str]:
 
 def _variables(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
     for name, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and all(_survives(key) for key in cast("Mapping[str, Any]", value)):
             yield from _variables(cast("Mapping[str, Any]", value), f"{path}{name.upper()}__")
         elif value is not None:
             yield f"{path}{name.upper()}", value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _survives(key: str) -> bool:
+    """Whether a key is read as it was when it is part of a variable's name: a merchant's id is not."""
+    return key == key.upper().lower() and "__" not in key

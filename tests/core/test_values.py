@@ -107,8 +107,13 @@ def test_settings_come_from_a_file_and_the_environment(tmp_path: Path) -> None:
 
 
 def test_settings_pass_through_variables_whole() -> None:
-    """To further processes: lists, what was emptied, numbers that are zero, and words that only look like a list."""
+    """To further processes: lists, what was emptied, numbers that are zero, merchants' ids as they are written, and
+    words that only look like a list.
+    """
+    names = ("mchid", "appid", "serial_no", "private_key_file", "api_v3_key_file", "platform_key_id")
+    account = dict.fromkeys((*names, "platform_key_file"), "x")
     tree = {
+        "wechat": {"default": account, "M01HZ": account | {"mchid": "y"}},
         "mode": "demo",
         "http": {"host": "[::1]", "port": 81, "origins": ["https://a.example", "https://b.example"], "proxies": []},
         "mongo": {"apart": {"im": "mongodb://x/?a=b"}},
