@@ -125,6 +125,20 @@ class OrderClosed(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class OrderRefunded(Event, frozen=True, kw_only=True):
+    """An after-sale case ended with its money back at the payer. `whole`: with it and the cases before it, all that was
+    paid for the order has gone back.
+    """
+
+    order_id: str
+    buyer_id: str
+    shop_id: str
+    aftersale_id: str
+    amount_fen: Fen
+    whole: bool
+    refunded_at: Millis
+
+
 class VoucherIssued(Event, frozen=True, kw_only=True):
     """A voucher exists."""
 

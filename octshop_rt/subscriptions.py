@@ -22,6 +22,7 @@ from octshop_rt.events import (
     FileDoubt,
     OrderClosed,
     OrderPaid,
+    OrderRefunded,
     OrderUnpaid,
     PaymentDoubt,
     PaymentExpired,
@@ -42,6 +43,7 @@ from octshop_rt.verify.issue import Issuer
 # Events nobody hears, each with its reason.
 UNHEARD: Final[dict[type[Event], str]] = {
     RefundSucceeded: "after-sale will count it; until then the refund row and the ledger hold the fact",
+    OrderRefunded: "marketing will give coupons back by it; the after-sale case and the order hold the fact",
 }
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from octshop_rt.app import across, care
 from octshop_rt.app.answering import MARKS
-from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Watching
+from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Snapshots, Watching
 from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.files import make_media, object_checks
@@ -155,7 +155,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         node=on.node,
         metrics=on.metrics,
         media=media,
-        cards=ShopCards(commerce.catalog, commerce.orders, commerce.gate.members),
+        cards=ShopCards(Snapshots(commerce.catalog, commerce.orders, commerce.gate.members).by_kind()),
         guard=guard,
     )
     service = raise_care(on, commerce, im, guard)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.member.service import Members
-from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, Right, Staff
@@ -16,6 +15,9 @@ from octshop_rt.im.desk.model import PLATFORM_SHOP
 from octshop_rt.im.desk.watching import DeskWatching
 from octshop_rt.im.wire.fields import Body, CardKind
 from octshop_rt.verify.codes import Codes
+
+Snapshot = Callable[[Conversation, str], Awaitable[Body | None]]
+"""(conversation, id of the thing): the thing as this conversation may show it now, or None."""
 
 
 class ChatDirectory:
@@ -47,38 +49,37 @@ class ChatDirectory:
 
 
 class ShopCards:
-    """What cards of a conversation may show: goods of its shop, orders of its two sides; with the platform's own
-    service, goods and orders of any shop.
+    """What cards of a conversation may show, each kind by its own snapshot: of the conversation's shop (of any, where
+    the platform's own service is talked to) and of its two sides. Opening a card asks its own route again.
     """
+
+    def __init__(self, snapshots: Mapping[CardKind, Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
+        """The thing as it is now; None where this conversation must not show it."""
+        snapshot = self._snapshots.get(kind)
+        return None if snapshot is None else await snapshot(conversation, thing_id)
+
+
+class Snapshots:
+    """The snapshots of the kinds there are; both sides may show each."""
 
     def __init__(self, catalog: CatalogService, orders: OrderService, members: Members) -> None:
         self._catalog = catalog
         self._orders = orders
         self._members = members
 
-    async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
-        """A snapshot as it is now. Both sides may show both kinds; opening a card asks its own route again."""
-        if kind == "product":
-            return await self._product(conversation, thing_id)
-        if kind == "order":
-            return await self._order(conversation, thing_id)
-        return None
-
-    async def _order(self, conversation: Conversation, order_id: str) -> Body | None:
-        """Guests have no orders: a conversation begun as one shows those of the member he has become."""
-        buyer_id = conversation.buyer_id
-        buyer_id = (await self._members.behind([buyer_id])).get(buyer_id, buyer_id)
-        order = await self._orders.bought(buyer_id, order_id)
-        if order is None or conversation.shop_id not in {order.shop_id, PLATFORM_SHOP}:
-            return None
-        return _order_card(order)
+    def by_kind(self) -> dict[CardKind, Snapshot]:
+        """A new kind joins here by one line."""
+        return {"product": self._product, "order": self._order}
 
     async def _product(self, conversation: Conversation, product_id: str) -> Body | None:
         try:
             product, _ = await self._catalog.product(product_id)
         except NotFound:
             return None
-        if conversation.shop_id not in {product.shop_id, PLATFORM_SHOP}:
+        if not _fits(conversation, product.shop_id):
             return None
         return Body(
             id=product.id,
@@ -87,11 +88,22 @@ class ShopCards:
             picture=f"{product.picture.seed}/{product.picture.hue}",
         )
 
+    async def _order(self, conversation: Conversation, order_id: str) -> Body | None:
+        order = await self._orders.bought(await self._buyer(conversation), order_id)
+        if order is None or not _fits(conversation, order.shop_id):
+            return None
+        line = order.lines[0]
+        picture = f"{line.picture.seed}/{line.picture.hue}"
+        return Body(id=order.id, title=line.title[:200], price_fen=order.payable_fen, picture=picture)
 
-def _order_card(order: Order) -> Body:
-    line = order.lines[0]
-    picture = f"{line.picture.seed}/{line.picture.hue}"
-    return Body(id=order.id, title=line.title[:200], price_fen=order.payable_fen, picture=picture)
+    async def _buyer(self, conversation: Conversation) -> str:
+        """Guests have no orders: a conversation begun as one shows those of the member he has become."""
+        buyer_id = conversation.buyer_id
+        return (await self._members.behind([buyer_id])).get(buyer_id, buyer_id)
+
+
+def _fits(conversation: Conversation, shop_id: str) -> bool:
+    return conversation.shop_id in {shop_id, PLATFORM_SHOP}
 
 
 class Watching:
