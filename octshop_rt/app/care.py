@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from octshop_rt.app.answering import Answering, raise_answering
+from octshop_rt.app.between import ChatDirectory
 from octshop_rt.app.commerce import Commerce
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.app.insight import Insight, raise_insight
@@ -20,6 +21,7 @@ from octshop_rt.core.http.routes import Route
 from octshop_rt.im.answer import checks as answer_checks
 from octshop_rt.im.api.desk_board import DeskOfManagers
 from octshop_rt.im.api.desk_buyer import DeskOfBuyers
+from octshop_rt.im.api.desk_platform import DeskOfPlatform
 from octshop_rt.im.api.desk_staff import DeskOfStaff
 from octshop_rt.im.api.visitors import VisitorApi
 from octshop_rt.im.conversation.model import ShopFacts
@@ -92,6 +94,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         connected=im.presence.staff,
         guard=guard,
     )
+    directory = ChatDirectory(commerce.shops, commerce.gate.members)
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
     insight = raise_insight(on, commerce, im, guard)
@@ -107,6 +110,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
             *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
+            *DeskOfPlatform(desk.office, on.clock, directory.shop_names).routes(),
             *DeskOfBuyers(desk, on.clock, guard).routes(),
             *answering.routes,
             *insight.routes,

@@ -44,4 +44,5 @@ ACCOUNTS: tuple[Account, ...] = (
     _staff("13900000008", "江晚", "客服", "agent", Role.AGENT),
     Account(name="平台管理员", phone="13700000001", zh="平台管理员", en="platform administrator", kind="admin"),
     _staff("13900000009", "苏禾", "平台客服", "agent of the platform", Role.AGENT, 0),
+    _staff("13900000010", "温言", "平台客服主管", "manager of the platform's service", Role.MANAGER, 0),
 )

@@ -3,6 +3,7 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { ChartColumn, ClipboardCheck, Inbox, LayoutDashboard, MessagesSquare, Search, Settings } from '@lucide/vue'
 import type { Component } from 'vue'
 import { addWords, type Loaders } from '@kit/i18n'
+import { platformRoutes } from './platform/routes'
 import { settingsRoutes } from './settings/routes'
 
 export interface Section {
@@ -47,6 +48,7 @@ export const router = createRouter({
   history: createWebHistory('/agent/'),
   routes: [
     ...sections.map((one): RouteRecordRaw => ({ path: `/${one.path}`, name: one.name, component: () => open(one), children: one.children ?? [] })),
+    { path: '/platform', name: 'platform', component: () => import('./platform/PartPane.vue'), children: platformRoutes },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
 })

@@ -175,4 +175,5 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": _word("/platform/guard", "admin", known=False),
     },
     "PUT /platform/guard/spam": {"own": at("/platform/guard/spam", **SPAM)},
+    "POST /platform/guard/try": {"own": at("/platform/guard/try", text="加我 QQ 123456", side="staff")},
 }

@@ -41,7 +41,7 @@ SIZES = {"phone": (360, 740), "tablet": (768, 1024), "desk": (1440, 900)}
 expect.set_options(timeout=12_000)
 
 Size = Literal["phone", "tablet", "desk"]
-Audience = Literal["buyer", "staff"]
+Audience = Literal["buyer", "staff", "platform"]
 
 
 def free_ports(count: int) -> list[int]:

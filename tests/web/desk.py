@@ -98,8 +98,18 @@ def _end_all(desk: str, boss: str) -> int:
 
 def attend(product: Product, phone: str, status: str) -> None:
     """This agent of the coffee shop takes buyers, or none."""
+    attend_at(product, COFFEE, phone, status)
+
+
+def attend_at(product: Product, shop_id: str, phone: str, status: str) -> None:
+    """An agent of any shop."""
     wish = {"status": status, "reason": ""}
-    call("PUT", f"{product.base}/api/v1/shop/{COFFEE}/desk/me", wish, token(product, phone))
+    call("PUT", f"{product.base}/api/v1/shop/{shop_id}/desk/me", wish, token(product, phone))
+
+
+def end_all_at(product: Product, shop_id: str, phone: str) -> None:
+    """Nobody is served or waits there any more; `phone` manages it."""
+    _end_all(f"{product.base}/api/v1/shop/{shop_id}/desk", token(product, phone))
 
 
 def keep_quick_reply(product: Product, title: str, text: str) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from octshop_rt.core.auth.model import PLATFORM, Admin, Right, ShopStaff, at_shop
-from octshop_rt.core.clock import DAY, Clock, Millis, business_day
+from octshop_rt.core.auth.model import Right, ShopStaff, at_shop
+from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.errors import Busy, RequestConflict
 from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id, RequestId
+from octshop_rt.im.api.desk_hours import HoursView, HoursWish, meant
 from octshop_rt.im.api.desk_views import AgentView, CaseView, Eyes, GroupView, group_view
 from octshop_rt.im.conversation.model import IdemConflict
 from octshop_rt.im.desk import rules
@@ -30,13 +31,12 @@ from octshop_rt.im.desk.model import (
     Skill,
 )
 from octshop_rt.im.desk.service import Desk
-from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings, Holidays, Hours, Layers
+from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Layers
 from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.wire.fields import Seq
 from octshop_rt.im.wire.outgoing import Ent
 
 CASE = "/shop/{shop_id}/desk/cases/{case_id}"
-_DAYS_SHOWN = 14
 
 
 class BoardView(Struct, frozen=True, kw_only=True):
@@ -110,32 +110,8 @@ class PutStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=60)] = ""
 
 
-class HoursWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hours and days unlike others, as they might be set."""
-
-    hours: Hours
-    holidays: Holidays
-
-
-class DayHours(Struct, frozen=True, kw_only=True):
-    """A day's spans, in minutes after midnight; `unlike`: a holiday or a moved working day."""
-
-    day: str
-    spans: list[tuple[int, int]]
-    unlike: bool
-
-
-class HoursView(Struct, frozen=True, kw_only=True):
-    """What those hours would mean. `changes_at`: when it opens or closes next; none for weeks: null."""
-
-    open_now: bool
-    changes_at: Millis | None
-    days: list[DayHours]
-    at: Millis
-
-
 class DeskOfManagers:
-    """For whoever holds shop.manage at the shop in the path; the platform's values for its administrators."""
+    """For whoever holds shop.manage at the shop in the path."""
 
     def __init__(self, desk: Desk, supervise: Supervise, clock: Clock) -> None:
         self._desk = desk
@@ -143,7 +119,7 @@ class DeskOfManagers:
         self._clock = clock
 
     def routes(self) -> list[Route]:
-        """Below /shop/{shop_id}/desk and /platform/desk."""
+        """Below /shop/{shop_id}/desk."""
         chat, manage, desk = at_shop(Right.CHAT), at_shop(Right.MANAGE), "/shop/{shop_id}/desk"
         return [
             Route("GET", f"{desk}/board", self.board, permission=manage, answer=BoardView,
@@ -165,10 +141,6 @@ class DeskOfManagers:
                   summary="What the shop has set, and what lies beneath"),
             Route("POST", f"{desk}/settings/hours", self.hours, permission=manage, body=HoursWish, answer=HoursView,
                   errors=(BadHours,), summary="What certain hours would mean: now, next, and for two weeks"),
-            Route("GET", "/platform/desk/settings", self.platform_settings, permission=PLATFORM,
-                  answer=DeskSettings, summary="What holds where a shop has set nothing"),
-            Route("PUT", "/platform/desk/settings", self.set_platform, permission=PLATFORM, body=DeskPatch,
-                  answer=DeskSettings, errors=(Busy, BadHours), summary="Set the values beneath all shops'"),
             Route("GET", f"{desk}/groups", self.groups, permission=chat, answer=list[GroupView],
                   summary="The groups of this desk"),
             Route("POST", f"{desk}/groups", self.add_group, permission=manage, body=GroupName, answer=GroupView,
@@ -232,23 +204,7 @@ class DeskOfManagers:
         return await self._desk.office.layers(call.who.shop_id)
 
     async def hours(self, call: Call[ShopStaff], body: HoursWish) -> HoursView:
-        rules.check_hours(DeskPatch(hours=body.hours))
-        meant = DeskSettings(hours=body.hours, holidays=body.holidays)
-        now = self._clock.now()
-        unlike = {one.day for one in body.holidays}
-        days = [business_day(now + ahead * DAY) for ahead in range(_DAYS_SHOWN)]
-        return HoursView(
-            open_now=rules.is_open(meant, now),
-            changes_at=rules.changes_at(meant, now),
-            days=[DayHours(day=day, spans=rules.spans_of(meant, day), unlike=day in unlike) for day in days],
-            at=now,
-        )
-
-    async def platform_settings(self, call: Call[Admin]) -> DeskSettings:
-        return await self._desk.office.platform_settings()
-
-    async def set_platform(self, call: Call[Admin], body: DeskPatch) -> DeskSettings:
-        return await self._desk.office.set(PLATFORM_SCOPE, body, call.who.person_id)
+        return meant(body, self._clock.now())
 
     async def groups(self, call: Call[ShopStaff]) -> list[GroupView]:
         return [group_view(one) for one in await self._desk.office.groups(call.who.shop_id)]

@@ -21,6 +21,8 @@ from octshop_rt.im.guard.model import (
     Flag,
     FlagState,
     FloodRules,
+    Hit,
+    Judged,
     Kind,
     Level,
     NoSuchBuyerHere,
@@ -254,6 +256,10 @@ class GuardApi:
                 "PUT", "/platform/guard/spam", self.set_platform_spam, permission=ADMINS, body=SpamWish,
                 answer=RulesView, summary="Change what holds at every shop at least",
             ),
+            Route(
+                "POST", "/platform/guard/try", self.attempt_above, permission=ADMINS, body=TryText, answer=TriedText,
+                summary="What the rules above all shops would make of a text",
+            ),
         ]  # fmt: skip
 
     # --- words and rules ----------------------------------------------------------------------------------------------
@@ -293,12 +299,10 @@ class GuardApi:
         return _rules(await self._desk.set_spam(PLATFORM, body.buyer, body.staff, body.flood))
 
     async def attempt(self, call: Call[ShopStaff], body: TryText) -> TriedText:
-        judged, refused, hits = await self._guard.attempt(call.who.shop_id, body.side, body.text)
-        return TriedText(
-            text=judged.texts[0],
-            refused=refused,
-            hits=[HitView(kind=hit.kind, action=hit.action, text=hit.text, above=above) for hit, above in hits],
-        )
+        return _tried(await self._guard.attempt(call.who.shop_id, body.side, body.text))
+
+    async def attempt_above(self, call: Call[Admin], body: TryText) -> TriedText:
+        return _tried(await self._guard.attempt_above(body.side, body.text))
 
     # --- blocked buyers -----------------------------------------------------------------------------------------------
 
@@ -337,6 +341,12 @@ class GuardApi:
 def _rules(book: RuleBook) -> RulesView:
     words = [WordView(id=one.id, text=one.text, level=one.level, sides=one.sides, at=one.at) for one in book.words]
     return RulesView(words=words, buyer=book.buyer, staff=book.staff, flood=book.flood)
+
+
+def _tried(attempt: tuple[Judged, bool, list[tuple[Hit, bool]]]) -> TriedText:
+    judged, refused, hits = attempt
+    found = [HitView(kind=hit.kind, action=hit.action, text=hit.text, above=above) for hit, above in hits]
+    return TriedText(text=judged.texts[0], refused=refused, hits=found)
 
 
 def _block(row: Block, name: str) -> BlockView:

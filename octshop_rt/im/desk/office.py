@@ -6,12 +6,13 @@ from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import Busy
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
-from octshop_rt.im.desk import office_store, rules, store
+from octshop_rt.im.desk import office_store, rules, settings, store
 from octshop_rt.im.desk.model import Agent, Group, NoSuchAgent, NoSuchGroup
 from octshop_rt.im.desk.settings import (
     PLATFORM_SCOPE,
     DeskPatch,
     DeskSettings,
+    Deviating,
     Layers,
     SettingsDocument,
     over,
@@ -20,6 +21,7 @@ from octshop_rt.im.desk.settings import (
 
 _KEEP_MS = 1_000  # every word of every buyer asks for the settings of a shop; a change shows within a second
 _MOST_KEPT = 10_000
+PAGE = 200
 
 
 class Office:
@@ -52,14 +54,21 @@ class Office:
     async def layers(self, shop_id: str) -> Layers:
         """The same with where each value comes from, read anew."""
         platform = await office_store.newest_settings(self._db, PLATFORM_SCOPE)
-        shop = await office_store.newest_settings(self._db, shop_id)
-        return Layers(
-            holds=resolve(platform, shop),
-            own=shop.patch if shop else DeskPatch(),
-            beneath=resolve(platform, None),
-            by=shop.by if shop else None,
-            at=shop.created_at if shop else None,
-        )
+        return settings.layers(platform, await office_store.newest_settings(self._db, shop_id))
+
+    async def platform_layers(self) -> Layers:
+        """What the platform has set over the product's defaults, read anew."""
+        return settings.platform_layers(await office_store.newest_settings(self._db, PLATFORM_SCOPE))
+
+    async def deviating(self, beyond: str | None) -> tuple[list[Deviating], str | None]:
+        """Shops with values of their own, by id, above `beyond`; and where the next page begins."""
+        rows = await office_store.newest_of_all(self._db, beyond or "", PAGE + 1)
+        found = [
+            Deviating(shop_id=one.scope, fields=fields, at=one.created_at)
+            for one in rows[:PAGE]
+            if one.scope != PLATFORM_SCOPE and (fields := settings.fields_of(one))
+        ]
+        return found, rows[PAGE - 1].scope if len(rows) > PAGE else None
 
     async def set(self, scope: str, patch: DeskPatch, by: str) -> DeskSettings:
         """Add the next version of a scope's settings: the last one under `patch`. Busy if another was faster."""
@@ -136,10 +145,10 @@ class Office:
 
     async def draft(self, shop_id: str, person_id: str, name: str) -> Agent:
         """An agent's row before the first day."""
-        settings = await self.settings(shop_id)
+        holds = await self.settings(shop_id)
         return Agent(
             id=f"{shop_id}:{person_id}", shop_id=shop_id, person_id=person_id, name=name, status="offline",
-            status_at=self._clock.now(), seen_at=0, cap=settings.cap,
+            status_at=self._clock.now(), seen_at=0, cap=holds.cap,
         )  # fmt: skip
 
     async def agent(self, shop_id: str, agent_id: str) -> Agent:

@@ -48,6 +48,21 @@ async def newest_settings(db: Database, scope: str) -> SettingsDocument | None:
     return await SETTINGS.one(db, {"scope": scope}, sort=[("version", -1)])
 
 
+async def newest_of_all(db: Database, above: str, limit: int) -> list[SettingsDocument]:
+    """The newest version of each scope above `above`, by scope: one step of the index each, however many versions."""
+    newest = await SETTINGS.aggregate(
+        db,
+        [
+            {"$match": {"scope": {"$gt": above}}},
+            {"$sort": {"scope": 1, "version": -1}},
+            {"$group": {"_id": "$scope", "row": {"$first": "$$ROOT"}}},
+            {"$sort": {"_id": 1}},
+            {"$limit": limit},
+        ],
+    )
+    return [SETTINGS.of(one["row"]) for one in newest]
+
+
 async def add_settings(db: Database, row: SettingsDocument) -> None:
     """DuplicateKey if another was faster."""
     await SETTINGS.insert(db, row)

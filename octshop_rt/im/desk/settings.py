@@ -102,13 +102,24 @@ class SettingsDocument(Struct, frozen=True, kw_only=True):
 
 
 class Layers(Struct, frozen=True, kw_only=True):
-    """What holds at a shop's desk, and where it comes from: what the shop has set over what lies beneath."""
+    """What holds in a scope, and where it comes from: what it has set itself over what lies beneath. For a shop that is
+    the platform's values (`above` names those that are) and the product's; for the platform the product's alone.
+    """
 
     holds: DeskSettings
     own: DeskPatch
     beneath: DeskSettings
-    by: str | None  # who set the shop's newest version
+    above: tuple[str, ...]
+    by: str | None  # who set the scope's newest version
     at: Millis | None
+
+
+class Deviating(Struct, frozen=True, kw_only=True):
+    """A shop that has set values of its own, and which."""
+
+    shop_id: str
+    fields: tuple[str, ...]
+    at: Millis
 
 
 def over(patch: DeskPatch, beneath: DeskPatch | None) -> DeskPatch:
@@ -125,6 +136,35 @@ def resolve(platform: SettingsDocument | None, shop: SettingsDocument | None) ->
         if document is not None:
             settings = structs.replace(settings, **_set(document.patch))
     return structs.replace(settings, versions=(platform.version if platform else 0, shop.version if shop else 0))
+
+
+def layers(platform: SettingsDocument | None, shop: SettingsDocument | None) -> Layers:
+    """Those of a shop."""
+    return Layers(
+        holds=resolve(platform, shop),
+        own=shop.patch if shop else DeskPatch(),
+        beneath=resolve(platform, None),
+        above=fields_of(platform),
+        by=shop.by if shop else None,
+        at=shop.created_at if shop else None,
+    )
+
+
+def platform_layers(platform: SettingsDocument | None) -> Layers:
+    """Those of the platform, which has the product's defaults beneath it and nothing else."""
+    return Layers(
+        holds=resolve(platform, None),
+        own=platform.patch if platform else DeskPatch(),
+        beneath=DeskSettings(),
+        above=(),
+        by=platform.by if platform else None,
+        at=platform.created_at if platform else None,
+    )
+
+
+def fields_of(document: SettingsDocument | None) -> tuple[str, ...]:
+    """What a document sets, in the order of the settings."""
+    return tuple(_set(document.patch)) if document else ()
 
 
 def _set(patch: DeskPatch) -> dict[str, Any]:

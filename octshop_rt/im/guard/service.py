@@ -158,6 +158,14 @@ class Guard:
         told = [(hit, (hit.kind, hit.start, hit.end) in above) for hit in hits]
         return judged, refused is not None, sorted(told, key=lambda one: one[0].start)
 
+    async def attempt_above(self, side: Side, text: str) -> tuple[Judged, bool, list[tuple[Hit, bool]]]:
+        """The same by the platform's rules alone, which is what a shop without rules of its own would make of it."""
+        books = (await self._platform(),)
+        hot, watch = rules.Book(books, side, rules.HOT), rules.Book(books, side, rules.WATCH)
+        judged, refused = hot.judge((text,))
+        hits = sorted([*hot.find(text), *watch.find(text)], key=lambda one: one.start)
+        return judged, refused is not None, [(hit, True) for hit in hits]
+
     def _hear(self, shop: Shop, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
         now = self._clock.now()
         for one in ids:

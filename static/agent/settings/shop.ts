@@ -1,20 +1,35 @@
-// Which shop the settings are about: the one in the address bar, else the one chosen last.
-import { computed, type ComputedRef } from 'vue'
+// What the settings are about: the shop in the address bar, else the one chosen last; or the platform, for all shops.
+import { computed, inject, provide, type ComputedRef, type InjectionKey } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
-import { chooseShop, lastShop, type Post } from '@kit/staff/staff'
+import type { Api } from '@kit/api/http'
+import { api, chooseShop, lastShop, session, type Post } from '@kit/staff/staff'
 import { useWorkplace } from '../workplace'
 
 export interface SettingsShop {
+  /** Of the platform no shop's: what is typed there is kept apart. */
   id: ComputedRef<string>
+  /** What is set here lies beneath every shop's own. */
+  platform: boolean
+  /** Who asks, and in whose name what is typed is kept. */
+  api: Api
+  person: () => string
   post: ComputedRef<Post | undefined>
   /** May this person do that at this shop? */
   may: (right: string) => boolean
-  /** A path of this shop's desk for the API: `desk('groups')`. */
+  /** A path of this desk for the API: `desk('groups')`. */
   desk: (path: string) => string
   choose: (shopId: string) => Promise<void>
 }
 
+const KEY: InjectionKey<SettingsShop> = Symbol('settings of the platform')
+export const providePlatform = (platform: SettingsShop): void => provide(KEY, platform)
+const ofStaff = (): string => session.me.value?.person.id ?? ''
+/** Forms stand outside the settings too. */
+export const usePerson = (): (() => string) => inject(KEY, null)?.person ?? ofStaff
+
 export function useSettingsShop(): SettingsShop {
+  const platform = inject(KEY, null)
+  if (platform) return platform
   const route = useRoute()
   const router = useRouter()
   const { posts, may } = useWorkplace()
@@ -27,5 +42,5 @@ export function useSettingsShop(): SettingsShop {
     if (await router.push({ query: { ...route.query, shop: shopId } })) return
     chooseShop(shopId)
   }
-  return { id, post, choose, may: (right) => may(right, id.value), desk: (path) => `/shop/${id.value}/desk/${path}` }
+  return { id, post, choose, platform: false, api, person: ofStaff, may: (right) => may(right, id.value), desk: (path) => `/shop/${id.value}/desk/${path}` }
 }

@@ -154,4 +154,5 @@ export class Session<S extends { csrf_token: string; person: { id: string } }> {
 }
 
 export const buyerSession = (): Session<BuyerSignedIn> => new Session<BuyerSignedIn>('buyer')
+export const platformSession = (): Session<BuyerSignedIn> => new Session<BuyerSignedIn>('platform')
 export const staffSession = (): Session<StaffSignedIn> => new Session<StaffSignedIn>('staff')

@@ -1,6 +1,6 @@
 // Who of a shop's staff works on this page, and where: the session, the shops this person may work at, the one chosen.
 import { computed, ref } from 'vue'
-import { staffSession } from '@kit/auth/session'
+import { staffSession, type Credentials } from '@kit/auth/session'
 import { sweep } from '@kit/auth/traces'
 import type { Grant, TillRef } from '@kit/api/types'
 
@@ -9,6 +9,12 @@ export const session = staffSession()
 session.onLeft.push(() => sweep(['octshop.agent.drafts', 'octshop.agent.settings', 'octshop.check.']))
 export const api = session.api
 export const personName = computed(() => session.me.value?.person.nickname ?? '')
+
+/** Where somebody signs in; without `sendCode` by password alone. */
+export interface Door {
+  signIn: (credentials: Credentials) => Promise<unknown>
+  sendCode?: (phone: string) => Promise<void>
+}
 
 /** All of a person's grants at one shop, added up. */
 export interface Post {

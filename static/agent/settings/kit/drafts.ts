@@ -32,6 +32,11 @@ export function keepDraft(key: string, value: unknown): void {
   write({ ...all(), [key]: { at: Date.now(), value } })
 }
 
+/** Whoever leaves this device leaves nothing here. */
+export function dropDraftsOf(person: string): void {
+  write(Object.fromEntries(Object.entries(all()).filter(([key]) => !key.startsWith(`${person} `))))
+}
+
 export function dropDraft(key: string): void {
   const { [key]: found, ...rest } = all()
   if (found) write(rest)

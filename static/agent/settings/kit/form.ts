@@ -2,7 +2,7 @@
 // saved survives a reload, and a save never takes away what was typed meanwhile.
 import { computed, inject, onMounted, onScopeDispose, provide, ref, shallowRef, toRaw, watch, type ComputedRef, type InjectionKey, type Ref } from 'vue'
 import { sentence } from '@kit/api/http'
-import { session } from '@kit/staff/staff'
+import { usePerson } from '../shop'
 import { dropDraft, keepDraft, readDraft } from './drafts'
 
 /** Field name → what is wrong with it, as a sentence. */
@@ -47,7 +47,7 @@ export function changes<T extends object>(now: T, was: T): Partial<T> {
 }
 
 export function useForm<T extends object>(plan: FormPlan<T>): Form<T> {
-  const key = `${session.me.value?.person.id ?? ''} ${plan.key}`
+  const key = `${usePerson()()} ${plan.key}`
   const now = ref(null) as Ref<T | null>
   const was = shallowRef(null) as Ref<T | null>
   const state = ref<'idle' | 'saving' | 'saved'>('idle')
@@ -127,7 +127,10 @@ export function useForm<T extends object>(plan: FormPlan<T>): Form<T> {
 }
 
 /** What parts of a form need of it, whatever it holds. */
-export type AnyForm = Omit<Form<object>, 'now' | 'was'>
+export interface AnyForm extends Omit<Form<object>, 'now' | 'was'> {
+  /** Fields whose value, where the shop sets none, is the platform's and not the product's. */
+  above?: Ref<readonly string[]>
+}
 const KEY: InjectionKey<AnyForm> = Symbol('form')
 export const provideForm = (form: AnyForm): void => provide(KEY, form)
 export const useFormOf = (): AnyForm | null => inject(KEY, null)

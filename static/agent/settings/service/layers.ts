@@ -1,7 +1,6 @@
 // The desk's settings as a form needs them: what the shop has set (null: nothing), over what lies beneath.
 import { shallowRef, type ShallowRef } from 'vue'
 import type { components } from '@kit/api/schema'
-import { api } from '@kit/staff/staff'
 import { useForm, type Faults, type Form } from '../kit/form'
 import { useSettingsShop } from '../shop'
 
@@ -13,8 +12,10 @@ export type Field = Exclude<keyof DeskSettings, 'versions'>
 export type Own<F extends Field> = { [K in F]: DeskSettings[K] | null }
 
 export interface LayerForm<T extends object> extends Form<T> {
-  /** What holds where the shop sets nothing. */
+  /** What holds where the shop (or the platform itself) sets nothing. */
   beneath: ShallowRef<DeskSettings | null>
+  /** Which of it are the platform's values. */
+  above: ShallowRef<readonly string[]>
 }
 
 /** A form over some fields of the settings; `read` and `write` turn them into what people type and back. */
@@ -27,11 +28,13 @@ export function useLayers<F extends Field, T extends object>(plan: {
 }): LayerForm<T> {
   const shop = useSettingsShop()
   const beneath = shallowRef<DeskSettings | null>(null)
+  const above = shallowRef<readonly string[]>([])
   let held: Own<F>
 
   async function load(): Promise<T> {
-    const layers = await api.get<Layers>(shop.desk('settings/layers'))
+    const layers = await shop.api.get<Layers>(shop.desk('settings/layers'))
     beneath.value = layers.beneath
+    above.value = layers.above
     held = Object.fromEntries(plan.fields.map((name) => [name, layers.own[name] ?? null])) as Own<F>
     return plan.read(held, layers.beneath)
   }
@@ -39,8 +42,8 @@ export function useLayers<F extends Field, T extends object>(plan: {
     const wanted = plan.write(now)
     // Only what differs: a colleague may be setting something else at the same time.
     const patch = Object.fromEntries(plan.fields.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(held[name])).map((name) => [name, wanted[name]]))
-    await api.put(shop.desk('settings'), patch)
+    await shop.api.put(shop.desk('settings'), patch)
     return load()
   }
-  return { ...useForm<T>({ key: `${shop.id.value} ${plan.key}`, load, save, ...(plan.check ? { check: plan.check } : {}) }), beneath }
+  return { ...useForm<T>({ key: `${shop.id.value} ${plan.key}`, load, save, ...(plan.check ? { check: plan.check } : {}) }), beneath, above }
 }
