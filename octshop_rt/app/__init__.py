@@ -19,6 +19,7 @@ from octshop_rt.app.visiting import mount_widget
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.inventory import checks as inventory_checks
 from octshop_rt.commerce.ledger import checks as ledger_checks
+from octshop_rt.commerce.marketing import checks as marketing_checks
 from octshop_rt.commerce.member import checks as member_checks
 from octshop_rt.commerce.order import checks as order_checks
 from octshop_rt.commerce.order.notices import OrderNotices
@@ -63,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
     *media_checks.CHECKS,
     *order_checks.CHECKS,
     *inventory_checks.CHECKS,
+    *marketing_checks.CHECKS,
     *payment_checks.CHECKS,
     *payment_books.CHECKS,
     *bill_checks.CHECKS,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octshop_rt.app.foundation import Foundation
 from octshop_rt.commerce.api.buyer import buyer_routes
+from octshop_rt.commerce.api.campaigns import ShopCampaigns
 from octshop_rt.commerce.api.channel import ChannelApi
 from octshop_rt.commerce.api.guests import GuestApi
 from octshop_rt.commerce.api.identity import Identity
@@ -18,6 +19,8 @@ from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.inventory.service import InventoryService
 from octshop_rt.commerce.ledger.service import Ledger
+from octshop_rt.commerce.marketing.coupons import Coupons
+from octshop_rt.commerce.marketing.service import Marketing
 from octshop_rt.commerce.member.guests import Guests, Spoke
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.member.sign_in import SignIn
@@ -38,6 +41,7 @@ from octshop_rt.core.auth.codes import CodeSender, HttpSender, InboxSender, Logi
 from octshop_rt.core.auth.passwords import Passwords
 from octshop_rt.core.auth.sessions import Sessions
 from octshop_rt.core.auth.throttle import LoginThrottle
+from octshop_rt.core.clock import Clock
 from octshop_rt.core.http.routes import Route
 
 
@@ -76,10 +80,13 @@ class Commerce:
     shops: ShopService
     catalog: CatalogService
     inventory: InventoryService
+    marketing: Marketing
+    coupons: Coupons
     orders: OrderService
     order_handlers: OrderHandlers
     order_stock: OrderStock
     bills: BillService
+    clock: Clock
     have_spoken: Callable[[str, str], Awaitable[bool]]
 
     def routes(self) -> list[Route]:
@@ -94,7 +101,10 @@ class Commerce:
                 inventory=self.inventory,
                 orders=self.orders,
                 payments=self.money.payments,
+                marketing=self.marketing,
+                clock=self.clock,
             ),
+            *ShopCampaigns(self.marketing, self.clock).routes(),
             *ShopDesk(self.orders, self.shops, gate.members, self.have_spoken).routes(),
             *TillApi(self.bills, self.shops).routes(),
             *ChannelApi(self.money.inbox, self.money.accounts).routes(),
@@ -108,6 +118,7 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
     shops = ShopService(on.db, on.clock, on.ids)
     catalog = CatalogService(on.db)
     inventory = InventoryService(on.db)
+    coupons = Coupons(on.db, on.clock)
     people = People(gate.members, gate.staff)
     return Commerce(
         gate=gate,
@@ -115,6 +126,8 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
         shops=shops,
         catalog=catalog,
         inventory=inventory,
+        marketing=Marketing(on.db, on.clock, on.ids, catalog),
+        coupons=coupons,
         orders=OrderService(
             on.db,
             on.clock,
@@ -123,12 +136,14 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
             catalog,
             inventory,
             shops,
+            coupons,
             works_at=people.works_at,
             masked=people.masked,
         ),
-        order_handlers=OrderHandlers(on.clock, on.outbox, inventory, money.payments.has_paid),
+        order_handlers=OrderHandlers(on.clock, on.outbox, inventory, coupons, money.payments.has_paid),
         order_stock=OrderStock(on.db, inventory),
         have_spoken=have_spoken,
+        clock=on.clock,
         bills=BillService(db=on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, cashier=money.cashier),
     )
 

@@ -10,10 +10,12 @@ from msgspec import Meta
 from octshop_rt.core.clock import Clock
 
 # person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund,
-# voucher, redemption, bill, event, journal, hold, notice, conversation, file, other
+# voucher, redemption, bill, event, journal, hold, notice, conversation, file, campaign,
+# coupon, other
 Kind = Literal[
-    "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "F", "Z"
-]
+    "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "F", "P",
+    "Q", "Z"
+]  # fmt: skip
 
 # 27 characters: fits a WeChat out_trade_no (6 to 32 letters and digits).
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_:-]+$(?!\n)")]

@@ -8,6 +8,8 @@ from octshop_rt.commerce.catalog.model import Fulfilment, Listing, Picture, Prod
 from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.inventory.model import Stock
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.model import CampaignText
+from octshop_rt.commerce.marketing.service import Marketing
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Branch, Certification, Merchant, Shop, ShopPicture, Till
@@ -18,10 +20,11 @@ from octshop_rt.commerce.shop.staff_model import Role
 from octshop_rt.core.auth.model import Right, ShopStaff
 from octshop_rt.core.auth.passwords import Passwords
 from octshop_rt.core.bus import LocalBus
-from octshop_rt.core.clock import Clock, Millis
+from octshop_rt.core.clock import DAY, Clock, Millis, business_day, business_day_bounds
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.demo.answers import EVERYWHERE, KNOWLEDGE, QUICK, DemoKnowledge
+from octshop_rt.demo.campaigns import CAMPAIGNS
 from octshop_rt.demo.goods import GOODS, DemoGoods
 from octshop_rt.demo.ids import fixed
 from octshop_rt.demo.people import ACCOUNTS, PASSWORD, Account
@@ -49,6 +52,7 @@ async def seed(db: Database, clock: Clock) -> None:
         await catalog.publish(_product(goods, skus, now), skus)
         for sku in skus:
             await inventory.add(_stock(sku, goods.stock))
+    await _offer(Marketing(db, clock, ids, catalog), now)
     for known in KNOWLEDGE:
         await _teach(known, db, clock, ids)
     await shops.add(*official(now), [], [])
@@ -81,16 +85,41 @@ async def _desks(office: Office) -> None:
             await office.arrange(shop_id, agent.id, cap=None, groups=mine, skills=None)
 
 
+def _house(shop_id: str) -> ShopStaff:
+    """Whoever enters what a shop's staff would."""
+    return ShopStaff(
+        session_id="", person_id="demo", name="demo", merchant_id=MERCHANT_ID, shop_id=shop_id, branch_id=None,
+        rights=frozenset(Right),
+    )  # fmt: skip
+
+
+async def _offer(marketing: Marketing, now: Millis) -> None:
+    """Once: a campaign that is there stays as its shop has edited it."""
+    for one in CAMPAIGNS:
+        who, campaign_id = _house(fixed("S", one.shop)), fixed("P", one.shop * 10 + one.number)
+        if any(row.id == campaign_id for row in (await marketing.all_of(who))[0]):
+            continue
+        text = CampaignText(
+            title=one.title,
+            words=one.words,
+            terms=one.terms,
+            total=one.total,
+            per_buyer=one.per_buyer,
+            claim_from=now,
+            claim_until=business_day_bounds(business_day(now + one.claim_days * DAY))[1] - 1,
+            valid_days=one.valid_days,
+            product_ids=tuple(fixed("G", number) for number in one.goods),
+        )
+        await marketing.add(who, f"demo-campaign-{one.shop}-{one.number:04d}", text, campaign_id)
+
+
 async def _teach(known: DemoKnowledge, db: Database, clock: Clock, ids: Ids) -> None:
     """Once: a shop that has changed anything of its answers keeps them as they are."""
     knowledge = Knowledge(db, clock, ids, LocalBus())
     shop_id = fixed("S", known.shop)
     if (await knowledge.settings(shop_id)).rev:
         return
-    who = ShopStaff(
-        session_id="", person_id="demo", name="demo", merchant_id=MERCHANT_ID, shop_id=shop_id, branch_id=None,
-        rights=frozenset(Right),
-    )  # fmt: skip
+    who = _house(shop_id)
     rows = [
         await knowledge.add_faq(
             who,

@@ -12,6 +12,9 @@ from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.inventory.checks import CHECKS as STOCK_CHECKS
 from octshop_rt.commerce.inventory.model import Stock
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.checks import CHECKS as MARKETING_CHECKS
+from octshop_rt.commerce.marketing.coupons import Coupons
+from octshop_rt.commerce.marketing.service import Marketing
 from octshop_rt.commerce.order.checks import CHECKS as ORDER_CHECKS
 from octshop_rt.commerce.order.handlers import OrderHandlers
 from octshop_rt.commerce.order.model import Checkedout, Order, WantedLine
@@ -44,6 +47,8 @@ class Mall:
         self.shops = ShopService(db, clock, self.ids)
         self.catalog = CatalogService(db)
         self.inventory = InventoryService(db)
+        self.coupons = Coupons(db, clock)
+        self.marketing = Marketing(db, clock, self.ids, self.catalog)
         self.staff: dict[str, frozenset[str]] = {}
         self.orders = OrderService(
             db,
@@ -53,11 +58,12 @@ class Mall:
             self.catalog,
             self.inventory,
             self.shops,
+            self.coupons,
             works_at=self._works_at,
             masked=self._masked,
         )
         self.paid: set[tuple[str, int]] = set()
-        self.handlers = OrderHandlers(clock, self.outbox, self.inventory, self._has_paid)
+        self.handlers = OrderHandlers(clock, self.outbox, self.inventory, self.coupons, self._has_paid)
         self.order_stock = OrderStock(db, self.inventory)
         self.dispatcher = Dispatcher(
             db,
@@ -149,6 +155,8 @@ class Mall:
         request_id: str | None = None,
         expected_payable_fen: int | None = None,
         memo: str = "",
+        coupon_ids: Sequence[str] = (),
+        quote_hash: str | None = None,
     ) -> Checkedout:
         due_fen = sum(sku.price_fen * count for sku, count in wanted)
         return await self.orders.checkout(
@@ -158,6 +166,8 @@ class Mall:
             fulfilment=Fulfilment.IN_STORE,
             memo=memo,
             expected_payable_fen=due_fen if expected_payable_fen is None else expected_payable_fen,
+            coupon_ids=coupon_ids,
+            quote_hash=quote_hash,
         )
 
     def succeeded(self, *orders: Order, amount_fen: int | None = None) -> PaymentSucceeded:
@@ -228,7 +238,7 @@ class Mall:
     async def assert_clean(self) -> None:
         """Every invariant of orders and stock holds. F13 asks the wall clock, F14p asks for payments: both are tested
         apart, and by the flow tests."""
-        here = [check for check in (*ORDER_CHECKS, *STOCK_CHECKS) if check.id not in {"F13", "F14p"}]
+        here = [check for check in (*ORDER_CHECKS, *STOCK_CHECKS, *MARKETING_CHECKS) if check.id not in {"F13", "F14p"}]
         report = await examine(self.db, here)
         assert report.clean, report.findings
 

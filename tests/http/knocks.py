@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from octshop_rt.core.auth.model import Audience
-from tests.http import knocks_answers, knocks_desk, knocks_insight, knocks_push
+from tests.http import knocks_answers, knocks_coupons, knocks_desk, knocks_insight, knocks_push
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.parcels import photo
 from tests.http.world import PASSWORD, World
@@ -328,6 +328,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
         },
     ),
     **knocks_answers.KNOCKS,
+    **knocks_coupons.KNOCKS,
     **knocks_insight.KNOCKS,
     **knocks_push.KNOCKS,
 }

@@ -220,7 +220,7 @@ class BuyerGoods:
 
     async def quote(self, call: Call[Anonymous], body: QuoteWish) -> QuoteView:
         quoted, basket = await self._orders.quote(body.lines, body.fulfilment)
-        return _quote(quoted, basket)
+        return quote_view(quoted, basket)
 
 
 def _card(product: Product, shop: Shop, sold: int, place: GeoPoint | None) -> ProductCard:
@@ -239,7 +239,8 @@ def _card(product: Product, shop: Shop, sold: int, place: GeoPoint | None) -> Pr
     )
 
 
-def _quote(quoted: Quote, basket: Basket) -> QuoteView:
+def quote_view(quoted: Quote, basket: Basket) -> QuoteView:
+    """A priced basket as shown."""
     lines: list[QuoteLineView] = []
     for line in quoted.lines:
         offer = basket.offers[line.id]

@@ -10,7 +10,8 @@ from octshop_rt.commerce.api.buyer_goods import QUOTE_REFUSALS, WantedLines
 from octshop_rt.commerce.api.buyer_shops import Cursor
 from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.inventory.model import OutOfStock
-from octshop_rt.commerce.order.model import NotCancellable, OwnShop, PriceChanged, State, TooManyUnpaid
+from octshop_rt.commerce.marketing.model import CouponUnusable
+from octshop_rt.commerce.order.model import CouponIds, NotCancellable, OwnShop, PriceChanged, State, TooManyUnpaid
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.order.views import OrderView, view
 from octshop_rt.core.auth.model import BUYER, Buyer
@@ -22,6 +23,7 @@ from octshop_rt.core.money import Fen
 
 Memo = Annotated[str, Meta(max_length=200)]
 Reason = Annotated[str, Meta(max_length=100)]
+QuoteHash = Annotated[str, Meta(min_length=32, max_length=32, pattern=r"^[0-9a-f]+$(?!\n)")]
 Tab = Literal["unpaid", "to_use", "done", "closed"]
 
 CHECKOUTS = Limit(name="order.checkout", burst=30, per_ms=MINUTE)
@@ -34,13 +36,15 @@ TABS: dict[Tab, tuple[State, ...]] = {
 
 
 class Checkout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Buy these lines for exactly `expected_payable_fen`."""
+    """Buy these lines with exactly these coupons for exactly `expected_payable_fen`; with `quote_hash`: as quoted."""
 
     request_id: RequestId
     lines: WantedLines
     fulfilment: Fulfilment
     memo: Memo = ""
     expected_payable_fen: Fen
+    coupon_ids: CouponIds = ()
+    quote_hash: QuoteHash | None = None
 
 
 class CheckoutAnswer(Struct, frozen=True, kw_only=True):
@@ -89,7 +93,15 @@ class BuyerOrders:
                 body=Checkout,
                 answer=CheckoutAnswer,
                 status=201,
-                errors=(*QUOTE_REFUSALS, PriceChanged, OutOfStock, OwnShop, TooManyUnpaid, RequestConflict),
+                errors=(
+                    *QUOTE_REFUSALS,
+                    PriceChanged,
+                    OutOfStock,
+                    OwnShop,
+                    TooManyUnpaid,
+                    CouponUnusable,
+                    RequestConflict,
+                ),
                 summary="Buy: one order per shop, stock set aside until paid",
                 limit=CHECKOUTS,
             ),
@@ -130,6 +142,8 @@ class BuyerOrders:
             fulfilment=body.fulfilment,
             memo=body.memo,
             expected_payable_fen=body.expected_payable_fen,
+            coupon_ids=body.coupon_ids,
+            quote_hash=body.quote_hash,
         )
         return CheckoutAnswer(
             group_id=made.group.id,

@@ -48,6 +48,11 @@ class CatalogService:
             offers[sku.id] = Offer(sku=sku, product=product)
         return offers
 
+    async def products(self, product_ids: Sequence[str]) -> dict[str, Product]:
+        """Those of `product_ids` that are or were on sale."""
+        found = await store.products_of(self._db, sorted(set(product_ids))) if product_ids else []
+        return {one.id: one for one in found if one.listing is not Listing.DRAFT}
+
     async def publish(self, product: Product, skus: Sequence[Sku]) -> None:
         """Enter a product with its SKUs. BadSpecs if the combinations are wrong; a known id changes nothing."""
         rules.check_skus(product.specs, skus)

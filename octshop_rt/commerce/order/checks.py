@@ -1,4 +1,4 @@
-"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14p), and stock against them (F21)."""
+"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14p); stock (F21), coupons (F123) against them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.checks import OnOrder, on_order, on_orders
+from octshop_rt.commerce.marketing.model import CouponState
 from octshop_rt.commerce.order import rules, store
-from octshop_rt.commerce.order.model import PaymentState
+from octshop_rt.commerce.order.model import AftersaleState, Order, PaymentState
 from octshop_rt.commerce.payment.checks import Owed, goes_back, is_paid, parts_for
 from octshop_rt.core import outbox
 from octshop_rt.core.clock import HOUR, MINUTE, Clock
@@ -129,6 +131,35 @@ async def stock(db: Database) -> AsyncIterator[Finding]:
         yield Finding(check="F21", object_id=sku_id, expected=f"{pieces} reserved for {order_id}", found="0")
 
 
+async def coupons(db: Database) -> AsyncIterator[Finding]:
+    """The coupon an order names is held while it is unpaid, used once it is paid, and on no other order."""
+    async for order in store.every(db):
+        if order.coupon is None or _agrees(order, await on_order(db, order.buyer_id, order.id)):
+            continue
+        fresh = await store.one(db, order.id) or order  # it may have moved while this looked
+        found = await on_order(db, order.buyer_id, order.id)
+        if not _agrees(fresh, found):
+            state = f"{found.coupon_id} {found.state}" if found else "none"
+            expected = f"{order.coupon.id} as a {fresh.payment_state} order has it"
+            yield Finding(check="F123", object_id=order.id, expected=expected, found=state)
+    async for one in on_orders(db):
+        held_by = await store.one(db, one.order_id)
+        if held_by is None or held_by.coupon is None or held_by.coupon.id != one.coupon_id:
+            if await on_order(db, one.buyer_id, one.order_id) != one:
+                continue
+            yield Finding(check="F123", object_id=one.coupon_id, expected=f"named by {one.order_id}", found="it is not")
+
+
+def _agrees(order: Order, found: OnOrder | None) -> bool:
+    assert order.coupon is not None, "only orders with coupons are asked about"
+    if order.payment_state is PaymentState.CLOSED:
+        return found is None
+    wanted = CouponState.HELD if order.payment_state is PaymentState.UNPAID else CouponState.USED
+    if found is None:  # it goes back when the whole order does, by event
+        return order.aftersale_state is AftersaleState.REFUNDED
+    return (found.coupon_id, found.state) == (order.coupon.id, wanted)
+
+
 class Sold(Struct, frozen=True):
     """A line of a paid order: to whom, and where it may be used."""
 
@@ -168,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F12", text="a checkout request and its orders name each other", run=requests),
     Check(id="F13", text="no order stays unpaid an hour past its time", run=overdue),
     Check(id="F21", text="unpaid orders and reservations match, paid orders and pieces sold match", run=stock),
+    Check(id="F123", text="an order's coupon is held while unpaid, used when paid, on no other order", run=coupons),
     Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
     Check(id="F14p", text="the payment behind a paid order is itself paid", run=payment_behind),
     Check(id="F14o", text="what was paid for an order made it paid or goes back", run=payments_have_orders),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.coupons import Coupons
 from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.model import (
     SYSTEM,
@@ -26,6 +27,7 @@ async def pay(
     tx: Transaction,
     order: Order,
     inventory: InventoryService,
+    coupons: Coupons,
     outbox: Outbox,
     *,
     payment_id: str,
@@ -34,11 +36,15 @@ async def pay(
 ) -> None:
     """Take an unpaid or closed order to paid and say so. Busy if it moved meanwhile.
 
-    A closed order takes its stock again here; the caller has seen that it can be had.
+    A closed order takes its stock and its coupon again here; the caller has seen that they can be had.
     """
     late = order.payment_state is PaymentState.CLOSED
     if late:
         await inventory.take_again(tx, order.id, rules.wants_of(order))
+        if order.coupon is not None:
+            await coupons.take_again(tx, order.buyer_id, order.id, order.coupon.id, at=paid_at)
+    if order.coupon is not None:
+        await coupons.spend(tx, order.buyer_id, order.id, at=paid_at, by=by)
     move = Move(
         axes={
             "payment_state": PaymentState.PAID,
@@ -70,9 +76,11 @@ async def pay(
     await outbox.write(tx, rules.paid_event(order, payment_id, paid_at))
 
 
-async def settle_free(tx: Transaction, order: Order, inventory: InventoryService, outbox: Outbox) -> None:
+async def settle_free(
+    tx: Transaction, order: Order, inventory: InventoryService, coupons: Coupons, outbox: Outbox
+) -> None:
     """An order that costs nothing is paid at once, without a channel (M8)."""
-    await pay(tx, order, inventory, outbox, payment_id="", paid_at=order.created_at, by=order.buyer_id)
+    await pay(tx, order, inventory, coupons, outbox, payment_id="", paid_at=order.created_at, by=order.buyer_id)
 
 
 class Closing(Struct, frozen=True):
@@ -82,10 +90,15 @@ class Closing(Struct, frozen=True):
     move: Move
     reason: CloseReason
 
-    async def run(self, tx: Transaction, outbox: Outbox) -> None:
-        """Close and say so. Busy if the order moved meanwhile."""
+    async def run(self, tx: Transaction, coupons: Coupons, outbox: Outbox) -> None:
+        """Close, give the coupon back and say so. Busy if the order moved meanwhile."""
         if not await store.move(tx, self.order, self.move):
             raise Busy
+        if self.order.coupon is not None:
+            step = self.move.steps[-1]
+            await coupons.give_back(
+                tx, self.order.buyer_id, self.order.id, at=step.at, by=step.by, reason=f"closed: {self.reason}"
+            )
         await outbox.write(tx, OrderClosed(order_id=self.order.id, reason=self.reason))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.coupons import Coupons
 from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.closing import close, pay
 from octshop_rt.commerce.order.model import SYSTEM, Order, PaymentState, Transition
@@ -23,17 +24,21 @@ HasPaid = Callable[[Transaction, str, Fen], Awaitable[bool]]
 class OrderHandlers:
     """Effects on orders. Each runs once per event, in the transaction it is given; Busy makes the dispatcher retry."""
 
-    def __init__(self, clock: Clock, outbox: Outbox, inventory: InventoryService, has_paid: HasPaid) -> None:
+    def __init__(
+        self, clock: Clock, outbox: Outbox, inventory: InventoryService, coupons: Coupons, has_paid: HasPaid
+    ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._inventory = inventory
+        self._coupons = coupons
         self._has_paid = has_paid
 
     async def on_payment_succeeded(self, tx: Transaction, event: PaymentSucceeded) -> None:
         """Money is never dropped: each part makes its order stand, or is given back whole.
 
-        A closed order stands again if it ran out of time and its goods can still be had (X6); one its buyer cancelled
-        stays cancelled (X7); one that is paid already has no use for a second payment; a wrong amount pays nothing.
+        A closed order stands again if it ran out of time and its goods can still be had (X6), and its coupon too: the
+        price was agreed with it, and one used elsewhere meanwhile cannot pay twice. One its buyer cancelled stays
+        cancelled (X7); one that is paid already has no use for a second payment; a wrong amount pays nothing.
         """
         for part in event.parts:
             order_id = rules.order_of(part.subject)
@@ -50,6 +55,7 @@ class OrderHandlers:
                     tx,
                     order,
                     self._inventory,
+                    self._coupons,
                     self._outbox,
                     payment_id=event.payment_id,
                     paid_at=event.paid_at,
@@ -66,7 +72,7 @@ class OrderHandlers:
         if await self._has_paid(tx, rules.subject_of(order.id), order.payable_fen):
             raise Busy
         closing = close(order, at=self._clock.now(), by=SYSTEM, close_reason="timeout")
-        await closing.run(tx, self._outbox)
+        await closing.run(tx, self._coupons, self._outbox)
 
     async def on_voucher_used(self, tx: Transaction, event: VoucherUsed) -> None:
         """Count the uses; the first makes the order partly used, the last one done."""
@@ -110,7 +116,11 @@ class OrderHandlers:
             return None
         wants = rules.wants_of(order)
         to_be_had = await self._inventory.can_take_again(tx, order.id, wants)
-        return None if to_be_had else "closed and sold out meanwhile"
+        if not to_be_had:
+            return "closed and sold out meanwhile"
+        if order.coupon is None or await self._coupons.can_take_again(tx, order.buyer_id, order.coupon.id):
+            return None
+        return "closed and its coupon used meanwhile"
 
     async def _give_back(self, tx: Transaction, event: PaymentSucceeded, part: PaymentPart, reason: str) -> None:
         refund = RefundDue(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from octshop_rt.commerce.catalog.model import Fulfilment, Picture
+from octshop_rt.commerce.marketing.model import CouponOff
 from octshop_rt.commerce.pricing.model import Allocation, Quantity, UnitFen
 from octshop_rt.commerce.shop.policy import Policy
 from octshop_rt.core.clock import Millis
@@ -150,6 +151,7 @@ class Order(Struct, frozen=True, kw_only=True):
     freight_fen: Fen
     freight_rule: str
     payable_fen: Fen
+    coupon: CouponOff | None = None
     quote_hash: str
     policy: Policy
     payment_state: PaymentState
@@ -185,6 +187,9 @@ class WantedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     sku_id: Annotated[str, Meta(min_length=1, max_length=64)]
     quantity: Annotated[int, Meta(ge=1, le=999)]
+
+
+CouponIds = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=MOST_LINES)]
 
 
 class Checkedout(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from octshop_rt.commerce.catalog.model import CannotFulfil, Fulfilment, Offer
 from octshop_rt.commerce.catalog.rules import spec_text
 from octshop_rt.commerce.freight import rules as freight
 from octshop_rt.commerce.inventory.model import Want, merged
+from octshop_rt.commerce.marketing.model import CouponOff, Item, Judged
+from octshop_rt.commerce.marketing.rules import adjustments
 from octshop_rt.commerce.order.model import (
     AFTERSALE,
     FULFILMENT,
@@ -45,6 +47,15 @@ class Basket(Struct, frozen=True, kw_only=True):
     shops: Mapping[str, Shop]
 
 
+class Priced(Struct, frozen=True, kw_only=True):
+    """A basket with its price, the coupons it takes, and all coupons it was judged beside."""
+
+    basket: Basket
+    quote: Quote
+    picked: Sequence[Judged] = ()
+    judged: Sequence[Judged] = ()
+
+
 class Birth(Struct, frozen=True, kw_only=True):
     """What the service adds to a quote to make orders of it: who, when, ids, settings."""
 
@@ -56,6 +67,7 @@ class Birth(Struct, frozen=True, kw_only=True):
     memo: str
     now: Millis
     policies: Mapping[str, Policy]  # by shop
+    coupons: Mapping[str, CouponOff] = {}  # by shop
 
 
 def merge(lines: Sequence[WantedLine]) -> tuple[Want, ...]:
@@ -63,10 +75,22 @@ def merge(lines: Sequence[WantedLine]) -> tuple[Want, ...]:
     return tuple(merged([Want(sku_id=line.sku_id, pieces=line.quantity) for line in lines]))
 
 
-def fingerprint(lines: Sequence[WantedLine], fulfilment: str, memo: str, expected_payable_fen: Fen) -> str:
-    """The content of a checkout request. Equal baskets are equal however their lines were written."""
+def fingerprint(
+    lines: Sequence[WantedLine],
+    fulfilment: str,
+    memo: str,
+    expected_payable_fen: Fen,
+    coupon_ids: Sequence[str] = (),
+) -> str:
+    """The content of a checkout request. Equal baskets are equal however their lines were written.
+
+    Without coupons it is what it was before there were any, so that requests of that time are still known.
+    """
     wants = [(want.sku_id, want.pieces) for want in merge(lines)]
-    return hashlib.sha256(msgspec.msgpack.encode((wants, fulfilment, memo, expected_payable_fen))).hexdigest()[:32]
+    said: tuple[object, ...] = (wants, fulfilment, memo, expected_payable_fen)
+    if coupon_ids:
+        said += (sorted(set(coupon_ids)),)
+    return hashlib.sha256(msgspec.msgpack.encode(said)).hexdigest()[:32]
 
 
 def check(basket: Basket) -> None:
@@ -82,8 +106,21 @@ def check(basket: Basket) -> None:
             raise NotCertified(shop_name=shop.name)
 
 
-def price(basket: Basket) -> Quote:
-    """Quote a basket; one part per shop. Marketing's adjustments join here."""
+def items(basket: Basket) -> list[Item]:
+    """The basket as coupons see it."""
+    return [
+        Item(
+            line_id=want.sku_id,
+            shop_id=basket.offers[want.sku_id].product.shop_id,
+            product_id=basket.offers[want.sku_id].product.id,
+            list_fen=basket.offers[want.sku_id].sku.price_fen * want.pieces,
+        )
+        for want in basket.wanted
+    ]
+
+
+def price(basket: Basket, picked: Sequence[Judged] = ()) -> Quote:
+    """Quote a basket with the coupons it takes; one part per shop."""
     lines = [
         Line(
             id=want.sku_id,
@@ -94,7 +131,7 @@ def price(basket: Basket) -> Quote:
         for want in basket.wanted
     ]
     parts = dict.fromkeys(line.part for line in lines)
-    return quote(lines, (), [freight.charge(part, basket.fulfilment) for part in parts])
+    return quote(lines, adjustments(picked), [freight.charge(part, basket.fulfilment) for part in parts])
 
 
 def draft(basket: Basket, quoted: Quote, birth: Birth) -> tuple[Order, ...]:
@@ -121,6 +158,7 @@ def draft(basket: Basket, quoted: Quote, birth: Birth) -> tuple[Order, ...]:
                 freight_fen=part.freight_fen,
                 freight_rule=part.freight_rule,
                 payable_fen=part.payable_fen,
+                coupon=birth.coupons.get(shop.id),
                 quote_hash=quoted.quote_hash,
                 policy=policy,
                 payment_state=PaymentState.UNPAID,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.catalog.service import CatalogService
 from octshop_rt.commerce.inventory.service import InventoryService
+from octshop_rt.commerce.marketing.coupons import Coupons, taken
 from octshop_rt.commerce.order import rules, store, views
 from octshop_rt.commerce.order.closing import close, settle_free
 from octshop_rt.commerce.order.model import (
@@ -54,6 +55,7 @@ class OrderService:
         catalog: CatalogService,
         inventory: InventoryService,
         shops: ShopService,
+        coupons: Coupons,
         *,
         works_at: Callable[[str], Awaitable[frozenset[str]]],
         masked: Callable[[str], Awaitable[str]],
@@ -65,6 +67,7 @@ class OrderService:
         self._catalog = catalog
         self._inventory = inventory
         self._shops = shops
+        self._coupons = coupons
         self._works_at = works_at
         self._masked = masked
 
@@ -72,6 +75,17 @@ class OrderService:
         """Price lines without promising stock. NotFound, NotOnSale, CannotFulfil, NotCertified, ShopClosed refuse."""
         basket = await self._basket(lines, fulfilment)
         return rules.price(basket), basket
+
+    async def quote_for(
+        self, buyer: Buyer, lines: Sequence[WantedLine], fulfilment: Fulfilment, coupon_ids: Sequence[str] | None
+    ) -> rules.Priced:
+        """The same with this buyer's coupons: exactly these, or (None) the best one of each shop (16.3).
+
+        CouponUnusable besides.
+        """
+        basket = await self._basket(lines, fulfilment)
+        judged, picked = await self._coupons.beside(buyer.person_id, rules.items(basket), coupon_ids)
+        return rules.Priced(basket=basket, quote=rules.price(basket, picked), picked=picked, judged=judged)
 
     async def checkout(
         self,
@@ -82,29 +96,35 @@ class OrderService:
         fulfilment: Fulfilment,
         memo: str,
         expected_payable_fen: Fen,
+        coupon_ids: Sequence[str] = (),
+        quote_hash: str | None = None,
     ) -> Checkedout:
-        """Make one unpaid order per shop and set the stock aside: all of it or nothing.
+        """Make one unpaid order per shop, set the stock aside and hold the coupons: all of it or nothing.
 
-        The same request again gives the same orders; another one under the same id is RequestConflict. Besides the
-        refusals of `quote`: PriceChanged, OutOfStock, OwnShop, TooManyUnpaid.
+        The same request again gives the same orders; another one under the same id is RequestConflict. `quote_hash`
+        holds the buyer's agreement to the very quote, coupons and shares included. Besides the refusals of
+        `quote_for`: PriceChanged, OutOfStock, OwnShop, TooManyUnpaid.
         """
-        print_ = rules.fingerprint(lines, fulfilment, memo, expected_payable_fen)
+        print_ = rules.fingerprint(lines, fulfilment, memo, expected_payable_fen, coupon_ids)
         if (before := await self._before(buyer, request_id, print_)) is not None:
             return before
-        quoted, basket = await self.quote(lines, fulfilment)
-        if quoted.payable_fen != expected_payable_fen:
+        priced = await self.quote_for(buyer, lines, fulfilment, coupon_ids)
+        basket, quoted = priced.basket, priced.quote
+        if quoted.payable_fen != expected_payable_fen or quote_hash not in {None, quoted.quote_hash}:
             raise PriceChanged(payable_fen=quoted.payable_fen, expected_fen=expected_payable_fen)
-        orders, group = await self._draft(buyer, quoted, basket, memo, request_id, print_)
+        orders, group = await self._draft(buyer, priced, memo, request_id, print_)
         await self._inventory.glance(basket.wanted)
 
         async def work(tx: Transaction) -> None:
             await store.add_group(tx, group)
             for order in orders:
                 await self._inventory.reserve(tx, order.id, rules.wants_of(order))
+                if order.coupon is not None:
+                    await self._coupons.hold(tx, buyer.person_id, order.id, order.coupon.id)
             await store.add_orders(tx, orders)
             for order in orders:
                 if order.payable_fen == 0:
-                    await settle_free(tx, order, self._inventory, self._outbox)
+                    await settle_free(tx, order, self._inventory, self._coupons, self._outbox)
                 else:
                     due_at = order.pay_until + GRACE_MS
                     await self._outbox.write(tx, OrderUnpaid(order_id=order.id), due_at=due_at)
@@ -135,7 +155,7 @@ class OrderService:
             if fresh.payment_state is not PaymentState.UNPAID:
                 raise NotCancellable(**views.label_data(fresh))
             step = close(fresh, at=now, by=buyer.person_id, close_reason="buyer", words=reason)
-            await step.run(tx, self._outbox)
+            await step.run(tx, self._coupons, self._outbox)
 
         await self._db.transact(work)
         return await self.of(buyer, order_id)
@@ -206,8 +226,9 @@ class OrderService:
         return basket
 
     async def _draft(
-        self, buyer: Buyer, quoted: Quote, basket: rules.Basket, memo: str, request_id: str, print_: str
+        self, buyer: Buyer, priced: rules.Priced, memo: str, request_id: str, print_: str
     ) -> tuple[tuple[Order, ...], OrderGroup]:
+        quoted, basket = priced.quote, priced.basket
         parts = [part.part for part in quoted.parts]
         own_shops, masked, unpaid = await asyncio.gather(
             self._works_at(buyer.person_id),
@@ -228,6 +249,7 @@ class OrderService:
             memo=memo,
             now=self._clock.now(),
             policies=policies,
+            coupons=taken(priced.picked),
         )
         orders = rules.draft(basket, quoted, birth)
         group = OrderGroup(

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from octshop_rt.commerce.catalog.model import Picture
 from octshop_rt.commerce.catalog.rules import spec_text
+from octshop_rt.commerce.marketing.model import CouponOff
 from octshop_rt.commerce.order.model import (
     FulfilmentState,
     Order,
@@ -77,6 +78,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     discount_fen: Fen
     freight_fen: Fen
     payable_fen: Fen
+    coupon: CouponOff | None
     created_at: Millis
     pay_until: Millis
     paid_at: Millis | None
@@ -114,6 +116,7 @@ def view(order: Order, lang: Lang) -> OrderView:
         discount_fen=order.discount_fen,
         freight_fen=order.freight_fen,
         payable_fen=order.payable_fen,
+        coupon=order.coupon,
         created_at=order.created_at,
         pay_until=order.pay_until,
         paid_at=order.paid_at,

@@ -1,0 +1,1 @@
+"""Marketing: campaigns of a shop and the coupons people claim from them."""
