@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.ledger.service import Ledger
+from octshop_rt.commerce.marketing.coupons import Coupons
 from octshop_rt.commerce.order.handlers import OrderHandlers
 from octshop_rt.commerce.order.notices import OrderNotices
 from octshop_rt.commerce.order.stock import OrderStock
@@ -43,7 +44,6 @@ from octshop_rt.verify.issue import Issuer
 # Events nobody hears, each with its reason.
 UNHEARD: Final[dict[type[Event], str]] = {
     RefundSucceeded: "after-sale will count it; until then the refund row and the ledger hold the fact",
-    OrderRefunded: "marketing will give coupons back by it; the after-sale case and the order hold the fact",
 }
 
 
@@ -51,6 +51,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
     """Those who hear."""
 
     orders: OrderHandlers
+    coupons: Coupons
     order_notices: OrderNotices
     order_stock: OrderStock
     bills: BillService
@@ -79,6 +80,7 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=OrderClosed, name="order.stock", run=to.order_stock.on_order_closed, kind="job"),
         Subscription(event=OrderClosed, name="order.tell", run=to.order_notices.on_order_closed, kind="hint"),
         Subscription(event=OrderClosed, name="payment.close", run=to.resolver.on_order_closed, kind="outside"),
+        Subscription(event=OrderRefunded, name="marketing.back", run=to.coupons.on_order_refunded),
         Subscription(event=VoucherIssued, name="order.tell", run=to.order_notices.on_voucher_issued, kind="hint"),
         Subscription(event=VoucherUsed, name="order.used", run=to.orders.on_voucher_used),
         Subscription(event=VoucherUsed, name="ledger.used", run=to.ledger.on_voucher_used),

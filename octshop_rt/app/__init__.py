@@ -157,7 +157,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         node=on.node,
         metrics=on.metrics,
         media=media,
-        cards=ShopCards(Snapshots(commerce.catalog, commerce.orders, commerce.gate.members).by_kind()),
+        cards=ShopCards(
+            Snapshots(commerce.catalog, commerce.orders, commerce.marketing, commerce.gate.members).by_kind()
+        ),
         guard=guard,
     )
     service = raise_care(on, commerce, im, guard)
@@ -236,6 +238,7 @@ def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
 def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer, service: Care) -> Handlers:
     return Handlers(
         orders=commerce.order_handlers,
+        coupons=commerce.coupons,
         order_notices=OrderNotices(on.clock, on.bus),
         order_stock=commerce.order_stock,
         bills=commerce.bills,

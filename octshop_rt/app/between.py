@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from octshop_rt.commerce.catalog.service import CatalogService
+from octshop_rt.commerce.marketing.service import Marketing
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.shop.service import ShopService
@@ -65,14 +66,15 @@ class ShopCards:
 class Snapshots:
     """The snapshots of the kinds there are; both sides may show each."""
 
-    def __init__(self, catalog: CatalogService, orders: OrderService, members: Members) -> None:
+    def __init__(self, catalog: CatalogService, orders: OrderService, marketing: Marketing, members: Members) -> None:
         self._catalog = catalog
         self._orders = orders
+        self._marketing = marketing
         self._members = members
 
     def by_kind(self) -> dict[CardKind, Snapshot]:
         """A new kind joins here by one line."""
-        return {"product": self._product, "order": self._order}
+        return {"product": self._product, "order": self._order, "coupon": self._coupon}
 
     async def _product(self, conversation: Conversation, product_id: str) -> Body | None:
         try:
@@ -95,6 +97,23 @@ class Snapshots:
         line = order.lines[0]
         picture = f"{line.picture.seed}/{line.picture.hue}"
         return Body(id=order.id, title=line.title[:200], price_fen=order.payable_fen, picture=picture)
+
+    async def _coupon(self, conversation: Conversation, campaign_id: str) -> Body | None:
+        """A campaign, to be claimed where the card leads: value or share off, and from which spend."""
+        try:
+            found = await self._marketing.one(campaign_id)
+        except NotFound:
+            return None
+        if not _fits(conversation, found.shop_id):
+            return None
+        terms = found.terms
+        return Body(
+            id=found.id,
+            title=found.title,
+            price_fen=terms.value_fen or None,
+            n=terms.off_bp or None,
+            min_fen=terms.min_spend_fen or None,
+        )
 
     async def _buyer(self, conversation: Conversation) -> str:
         """Guests have no orders: a conversation begun as one shows those of the member he has become."""

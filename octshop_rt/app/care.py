@@ -161,9 +161,12 @@ class AroundDesk:
                 asking = Buyer(session_id="", person_id=await self._member(buyer_id), device_id="")
                 order = await self._commerce.orders.of(asking, ctx.id)
                 return _order_card(ctx, order) if _fits(order.shop_id, shop_id) else None
+            if ctx.k == "activity":
+                campaign = await self._commerce.marketing.one(ctx.id)
+                return Card(k="activity", id=ctx.id, title=campaign.title) if _fits(campaign.shop_id, shop_id) else None
         except NotFound:
             return None
-        return None  # activities come with marketing
+        return None
 
     async def _member(self, buyer_id: str) -> str:
         """Who a guest has become; everybody else is who he is."""

@@ -33,7 +33,16 @@ from octshop_rt.core.fsck import examine
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import ROWS, Event, Outbox
-from octshop_rt.events import OrderClosed, OrderPaid, OrderUnpaid, PaymentPart, PaymentSucceeded, RefundDue, VoucherUsed
+from octshop_rt.events import (
+    OrderClosed,
+    OrderPaid,
+    OrderRefunded,
+    OrderUnpaid,
+    PaymentPart,
+    PaymentSucceeded,
+    RefundDue,
+    VoucherUsed,
+)
 
 
 class Mall:
@@ -72,6 +81,7 @@ class Mall:
             [
                 Subscription(event=OrderUnpaid, name="order.unpaid", run=self.handlers.on_order_unpaid),
                 Subscription(event=PaymentSucceeded, name="order.paid", run=self.handlers.on_payment_succeeded),
+                Subscription(event=OrderRefunded, name="marketing.back", run=self.coupons.on_order_refunded),
                 Subscription(event=VoucherUsed, name="order.used", run=self.handlers.on_voucher_used),
                 Subscription(event=OrderPaid, name="order.stock", run=self.order_stock.on_order_paid, kind="job"),
                 Subscription(event=OrderClosed, name="order.stock", run=self.order_stock.on_order_closed, kind="job"),
@@ -190,7 +200,7 @@ class Mall:
             paid_at=self.clock.now(),
         )
 
-    async def tell(self, *events: PaymentSucceeded | VoucherUsed | OrderUnpaid) -> None:
+    async def tell(self, *events: PaymentSucceeded | VoucherUsed | OrderUnpaid | OrderRefunded) -> None:
         """Write events as their domains would, and deliver all that is due."""
         for event in events:
             await self.write(event)

@@ -1,195 +1,30 @@
-"""Coupons on a real MongoDB: claims in a crowd, held with the order, spent with the payment, back when it ends."""
+"""Coupons on a real MongoDB: held with the order, spent with the payment, back when it ends."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from typing import Any
 
 import pytest
-from msgspec import structs
 
 from octshop_rt.commerce.catalog.model import Fulfilment
 from octshop_rt.commerce.marketing import store
 from octshop_rt.commerce.marketing.model import (
-    BadCampaign,
-    Campaign,
-    CampaignFixed,
-    CampaignText,
-    ClaimRefused,
-    Coupon,
     CouponState,
     CouponUnusable,
     Terms,
 )
-from octshop_rt.commerce.marketing.rules import text_of
-from octshop_rt.commerce.order.model import Checkedout, Order, PriceChanged, State, WantedLine
+from octshop_rt.commerce.marketing.rules import came_back, standing
+from octshop_rt.commerce.order.model import Checkedout, PriceChanged, State, WantedLine
 from octshop_rt.commerce.order.service import GRACE_MS
-from octshop_rt.commerce.shop.model import Shop
-from octshop_rt.core.auth.model import Buyer, Right, ShopStaff
 from octshop_rt.core.clock import DAY, MINUTE
 from octshop_rt.core.errors import Busy, DomainError, NotFound, RequestConflict, UnknownOutcome
 from octshop_rt.core.fsck import examine
-from octshop_rt.core.mongo import Database
-from octshop_rt.core.settings import MongoSettings
 from tests.commerce.conftest import MARKETING_CHECKS, Mall
+from tests.commerce.coupon_kit import Bought, bought, claimed, offered, refunded, row_of, state
 
 REQUEST = "request-id-0000000001"
 HALF_HOUR = 30 * MINUTE + GRACE_MS
-
-
-def manager(shop: Shop) -> ShopStaff:
-    return ShopStaff(
-        session_id="N", person_id="Umanager", name="m", merchant_id=shop.merchant_id, shop_id=shop.id, branch_id=None,
-        rights=frozenset(Right),
-    )  # fmt: skip
-
-
-def text(mall: Mall, **changes: object) -> CampaignText:
-    now = mall.clock.now()
-    plain = CampaignText(
-        title="立减 5 元", words="", terms=Terms(value_fen=500), total=10, per_buyer=1, claim_from=now,
-        claim_until=now + 30 * DAY, valid_days=7,
-    )  # fmt: skip
-    return structs.replace(plain, **changes)
-
-
-async def offered(mall: Mall, shop: Shop, **changes: object) -> Campaign:
-    return await mall.marketing.add(manager(shop), mall.ids.new("Z"), text(mall, **changes))
-
-
-async def claimed(mall: Mall, buyer: Buyer, campaign: Campaign) -> Coupon:
-    return await mall.marketing.claim(buyer, campaign.id, mall.ids.new("Z"))
-
-
-async def row_of(mall: Mall, coupon: Coupon) -> Coupon:
-    (row,) = await store.by_ids(mall.db, coupon.buyer_id, [coupon.id])
-    return row
-
-
-async def state(mall: Mall, coupon: Coupon) -> tuple[str, str | None]:
-    row = await row_of(mall, coupon)
-    return row.state, row.order_id
-
-
-class Bought:
-    """A shop, a cup for 19.90, a buyer with a coupon of 5.00 and the order made with it."""
-
-    shop: Shop
-    buyer: Buyer
-    coupon: Coupon
-    order: Order
-
-
-async def bought(mall: Mall, *, stock: int = 10) -> Bought:
-    made = Bought()
-    made.shop, made.buyer = await mall.open_shop(), mall.buyer()
-    cup, _ = await mall.put_on_sale(made.shop, stock=stock)
-    made.coupon = await claimed(mall, made.buyer, await offered(mall, made.shop))
-    (made.order,) = (
-        await mall.buy(made.buyer, [(cup, 1)], coupon_ids=[made.coupon.id], expected_payable_fen=1490)
-    ).orders
-    return made
-
-
-class TestCampaigns:
-    async def test_made_once_edited_while_nobody_has_claimed_then_fixed(self, mall: Mall) -> None:
-        # req 16.1
-        shop = await mall.open_shop()
-        staff, wish = manager(shop), text(mall)
-        row = await mall.marketing.add(staff, REQUEST, wish)
-        assert await mall.marketing.add(staff, REQUEST, wish) == row
-        with pytest.raises(RequestConflict):
-            await mall.marketing.add(staff, REQUEST, text(mall, title="另一个"))
-        dearer = text(mall, terms=Terms(value_fen=600))
-        assert (await mall.marketing.edit(staff, row.id, dearer)).terms.value_fen == 600
-        coupon = await claimed(mall, mall.buyer(), row)
-        assert coupon.terms.value_fen == 600
-        with pytest.raises(CampaignFixed):
-            await mall.marketing.edit(staff, row.id, text(mall))
-        more = structs.replace(dearer, title="更多", total=20)
-        assert text_of(await mall.marketing.edit(staff, row.id, more)) == more
-        await mall.assert_clean()
-
-    async def test_goods_of_others_and_other_shops_campaigns_are_refused(self, mall: Mall) -> None:
-        shop, other = await mall.open_shop(), await mall.open_shop("巷口面馆")
-        cup, _ = await mall.put_on_sale(other)
-        with pytest.raises(BadCampaign):
-            await offered(mall, shop, product_ids=(cup.product_id,))
-        theirs = await offered(mall, other, product_ids=(cup.product_id,))
-        for attempt in (
-            mall.marketing.edit(manager(shop), theirs.id, text(mall)),
-            mall.marketing.pause(manager(shop), theirs.id, paused=True),
-        ):
-            with pytest.raises(NotFound):
-                await attempt
-        assert (await mall.marketing.one(theirs.id)).paused is False
-
-    async def test_paused_stops_claiming_and_leaves_coupons_as_they_are(self, mall: Mall) -> None:
-        # req 16.1
-        shop, buyer = await mall.open_shop(), mall.buyer()
-        row = await offered(mall, shop)
-        coupon = await claimed(mall, buyer, row)
-        await mall.marketing.pause(manager(shop), row.id, paused=True)
-        assert await mall.marketing.claimable(shop.id) == []
-        with pytest.raises(ClaimRefused) as refusal:
-            await claimed(mall, mall.buyer(), row)
-        assert refusal.value.data["why"] == "paused"
-        cup, _ = await mall.put_on_sale(shop)
-        await mall.buy(buyer, [(cup, 1)], coupon_ids=[coupon.id], expected_payable_fen=1490)
-        await mall.marketing.pause(manager(shop), row.id, paused=False)
-        await claimed(mall, mall.buyer(), row)
-        (listed,), counts = await mall.marketing.all_of(manager(shop))
-        assert (listed.claimed, counts[row.id].held, counts[row.id].used) == (2, 1, 0)
-
-
-class TestClaims:
-    async def test_the_same_request_is_one_coupon_and_another_campaign_a_conflict(self, mall: Mall) -> None:
-        # req 16.2
-        shop, buyer = await mall.open_shop(), mall.buyer()
-        row, other = await offered(mall, shop), await offered(mall, shop)
-        one = await mall.marketing.claim(buyer, row.id, REQUEST)
-        assert await mall.marketing.claim(buyer, row.id, REQUEST) == one
-        with pytest.raises(RequestConflict):
-            await mall.marketing.claim(buyer, other.id, REQUEST)
-        with pytest.raises(ClaimRefused):
-            await claimed(mall, buyer, row)
-        assert (await mall.marketing.one(row.id)).claimed == 1
-        await mall.assert_clean()
-
-    async def test_sixty_four_at_once_for_ten_on_two_nodes(self, mall: Mall, mongo_uri: str, db: Database) -> None:
-        # req 16.2: never more than the total; the turnstile of one process is only its politeness
-        row = await offered(mall, await mall.open_shop())
-        other_db = Database.connect(MongoSettings(uri=mongo_uri, prefix=db._prefix))
-        nodes = [mall, Mall(other_db, mall.clock)]
-        answers = await asyncio.gather(*(insist(nodes[i % 2], mall.buyer(), row) for i in range(64)))
-        await other_db.close()
-        told = Counter(one.data["why"] if isinstance(one, DomainError) else "coupon" for one in answers)
-        assert told == {"coupon": 10, "gone": 54}
-        assert (await mall.marketing.one(row.id)).claimed == 10
-        await mall.assert_clean()
-
-    async def test_one_buyer_pressing_twenty_times_gets_his_share(self, mall: Mall) -> None:
-        # req 16.2, 16.1
-        buyer, row = mall.buyer(), await offered(mall, await mall.open_shop(), per_buyer=3)
-        answers = await asyncio.gather(*(insist(mall, buyer, row) for _ in range(20)))
-        coupons = [one for one in answers if isinstance(one, Coupon)]
-        assert sorted(one.nth for one in coupons) == [1, 2, 3]
-        assert {one.data["why"] for one in answers if isinstance(one, DomainError)} == {"enough"}
-        assert (await mall.marketing.one(row.id)).claimed == 3
-        assert await mall.marketing.claimed_by(buyer, row.shop_id) == {row.id: 3}
-        await mall.assert_clean()
-
-
-async def insist(node: Mall, buyer: Buyer, row: Campaign) -> Coupon | DomainError:
-    """A client: busy and unknown are answered by the same request again."""
-    request_id = node.ids.new("Z")
-    while True:
-        try:
-            return await node.marketing.claim(buyer, row.id, request_id)
-        except (Busy, UnknownOutcome):
-            continue
-        except DomainError as refusal:
-            return refusal
 
 
 class TestCheckout:
@@ -251,7 +86,7 @@ class TestCheckout:
         one, same = [await claimed(mall, buyer, await offered(mall, shop)) for _ in range(2)]
         lines = [WantedLine(sku_id=cup.id, quantity=1)]
         priced = await mall.orders.quote_for(buyer, lines, Fulfilment.IN_STORE, [one.id])
-        agreed = {"quote_hash": priced.quote.quote_hash, "expected_payable_fen": 1490}
+        agreed: dict[str, Any] = {"quote_hash": priced.quote.quote_hash, "expected_payable_fen": 1490}
         with pytest.raises(PriceChanged):
             await mall.buy(buyer, [(cup, 1)], coupon_ids=[same.id], **agreed)
         with pytest.raises(PriceChanged):
@@ -325,6 +160,21 @@ class TestLife:
         assert (await mall.one(second.orders[0])).state is State.CLOSED
         assert await state(mall, made.coupon) == ("unused", None)
         await mall.assert_clean()
+
+    async def test_back_when_wholly_refunded_not_before(self, mall: Mall) -> None:
+        # req 12.8, 16.6, X9, X10
+        made = await bought(mall)
+        await mall.tell(mall.succeeded(made.order))
+        await mall.tell(refunded(mall, made.order, whole=False))
+        assert await state(mall, made.coupon) == ("used", made.order.id)
+        mall.clock.advance(9 * DAY)
+        whole = refunded(mall, made.order, whole=True)
+        await mall.tell(whole)
+        await mall.tell(whole)  # told twice, back once
+        assert await state(mall, made.coupon) == ("unused", None)
+        row = await row_of(mall, made.coupon)
+        assert [step.after for step in row.history] == ["unused", "held", "used", "unused"]
+        assert (came_back(row), standing(row, mall.clock.now())) == (True, "expired")
 
     async def test_paid_late_it_is_taken_again_even_past_its_end(self, mall: Mall) -> None:
         # req 5.4, X6: it was good when the buyer chose it and began to pay

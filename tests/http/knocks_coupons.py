@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.http.knocking import Make, acting, at
+from tests.http.offers import TEXT
 
 CAMPAIGN = "/shop/{shop_id}/campaigns/{campaign_id}"
-TEXT = {
-    "title": "满 10 减 1",
-    "terms": {"value_fen": 100, "min_spend_fen": 1_000},
-    "total": 1_000,
-    "per_buyer": 100,
-    "claim_from": 1_700_000_000_000,
-    "claim_until": 4_000_000_000_000,
-    "valid_days": 30,
-}
 LINE = [{"sku_id": "@K1", "quantity": 1}]
 LOST_LINE = [{"sku_id": "@missing", "quantity": 1}]
 

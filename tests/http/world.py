@@ -34,6 +34,7 @@ from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
 from tests.http.keeping import Keeping
+from tests.http.offers import campaigns
 from tests.http.parcels import browser, photo
 from tests.media.recordings import mp4
 
@@ -236,20 +237,6 @@ class World:
         body = {"request_id": self.request_id(), "text": "请回电"}
         return str((await self.must(buyer, "POST", f"/buyer/cases/{case_id}/messages", body))["id"])
 
-    async def _coupons(self) -> None:
-        """A campaign of our shop and one of another's, and a coupon of each buyer."""
-        text: dict[str, Any] = {
-            "title": "满 10 减 1", "terms": {"value_fen": 100, "min_spend_fen": 1_000}, "total": 1_000,
-            "per_buyer": 100, "claim_from": 1_700_000_000_000, "claim_until": 4_000_000_000_000, "valid_days": 30,
-        }  # fmt: skip
-        for buyer, shop, owner in (("buyer_a", "S1", "owner"), ("buyer_b", "S3", "owner_m2")):
-            body = {"request_id": self.request_id(), **text}
-            made = await self.must(owner, "POST", f"/shop/{shop}/campaigns", body)
-            self.ids[f"campaign_{shop.lower()}"] = made["id"]
-            claim = {"request_id": self.request_id()}
-            coupon = await self.must(buyer, "POST", f"/buyer/campaigns/{made['id']}/claims", claim)
-            self.ids[f"coupon_{buyer[-1]}"] = coupon["id"]
-
     async def quiet(self) -> None:
         """Wait until nothing that a request has set in motion is on its way."""
         while len(self.app.foundation.tasks):
@@ -314,7 +301,7 @@ class World:
             self.ids[f"film{buyer.removeprefix('buyer')}"] = await self.film(buyer, "/buyer/files")
         for name in ("buyer_a", "buyer_b", "owner_m2"):
             await self.must(name, "PUT", f"/{NATIVE[name]}/push", browser(name))
-        await self._coupons()
+        await campaigns(self)
         self.ids["film_owner"] = await self.film("owner", "/shop/S1/files")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)

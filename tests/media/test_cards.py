@@ -15,9 +15,10 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.answer import store as answer_store
 from octshop_rt.im.answer.model import Given
 from octshop_rt.im.conversation.model import Appended
+from octshop_rt.im.desk.model import Card, NoSuchContext
 from octshop_rt.im.guard import store as guard_store
 from octshop_rt.im.guard.model import Flag
-from octshop_rt.im.wire.fields import Body, SayKind
+from octshop_rt.im.wire.fields import Body, Context, SayKind
 from octshop_rt.im.wire.incoming import Send
 from tests.http.world import World, living
 from tests.im.kit import client_id
@@ -55,11 +56,15 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
     goods: dict[str, Any] = {"title": "拿铁", "price_fen": 1990, "picture": "a/30"}
     ids = world.ids
     foreign: list[tuple[SayKind, str]] = [
-        ("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "Q1"),
+        ("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "P404"),
+        ("coupon", ids["campaign_s3"]), ("coupon", ids["coupon_a"]),
     ]  # fmt: skip
     for who in (buyer, agent):
         assert await show(world, who, c, "product", ids["G1"]) == Body(id=ids["G1"], **goods)
         assert await show(world, who, c, "order", ids["order_a"]) == Body(id=ids["order_a"], **goods)
+        # A campaign's card says what it takes off and from which spend, in numbers: each side reads it in its language.
+        offer = Body(id=ids["campaign_s1"], title="满 10 减 1", price_fen=100, min_fen=1_000)
+        assert await show(world, who, c, "coupon", ids["campaign_s1"]) == offer
         for k, thing in foreign:
             assert await show(world, who, c, k, thing) == "im.no_such_thing"
     # An agent may not show one buyer what another has bought.
@@ -69,12 +74,24 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
     assert await show(world, other, theirs, "order", ids["order_b"]) == "im.no_such_thing"
 
 
+async def test_who_comes_from_a_campaign_brings_its_card_to_the_case(world: World):  # req I4, 8.I4
+    buyer = await person(world, "buyer_a", Audience.BUYER)
+    assert isinstance(buyer, Buyer)
+    desk, ids = world.app.care.desk, world.ids
+    await desk.end_by_buyer(buyer, ids["case_a"], world.request_id())
+    case = await desk.arrive(buyer, "S1", Context(k="activity", id=ids["campaign_s1"], title="forged"))
+    assert case.card == Card(k="activity", id=ids["campaign_s1"], title="满 10 减 1")
+    with pytest.raises(NoSuchContext):
+        await desk.arrive(buyer, "S1", Context(k="activity", id=ids["campaign_s3"]))
+
+
 async def test_the_platforms_service_may_be_shown_any_shops_goods_and_the_buyers_orders(world: World):  # req I2, I6
     other = await person(world, "buyer_b", Audience.BUYER)
     assert isinstance(other, Buyer)
     c = (await world.app.care.desk.arrive(other, "platform", None)).c
     ids = world.ids
     own: list[tuple[SayKind, str]] = [("product", "G1"), ("product", "G3"), ("order", "order_b")]
+    assert isinstance(await show(world, other, c, "coupon", ids["campaign_s1"]), Body)
     for k, thing in own:
         shown = await show(world, other, c, k, ids[thing])
         assert isinstance(shown, Body) and shown.title == "拿铁"

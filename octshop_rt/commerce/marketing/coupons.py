@@ -9,6 +9,7 @@ from octshop_rt.commerce.marketing.model import Coupon, CouponOff, CouponState, 
 from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.errors import Busy, NotFound
 from octshop_rt.core.mongo import Database, Transaction
+from octshop_rt.events import OrderRefunded
 
 MOST_IN_HAND = 200  # coupons that one checkout speaks of
 SYSTEM = "system"
@@ -68,6 +69,17 @@ class Coupons:
         row = await store.of_order(tx, buyer_id, order_id)
         if row is not None:
             await self._step(tx, row, CouponState.UNUSED, by=by, reason=reason, order_id=None, at=at)
+
+    async def on_order_refunded(self, tx: Transaction, event: OrderRefunded) -> None:
+        """The whole order was refunded: its coupon is in hand again until its own end (12.8, 16.6).
+
+        A part alone returns nothing: what was discounted is deducted from the refund, not restored (X10).
+        """
+        if event.whole:
+            await self.give_back(
+                tx, event.buyer_id, event.order_id, at=event.refunded_at, by=SYSTEM,
+                reason=f"refunded: {event.aftersale_id}",
+            )  # fmt: skip
 
     async def can_take_again(self, tx: Transaction, buyer_id: str, coupon_id: str) -> bool:
         """Whether a closed order's coupon is still unused.
