@@ -193,8 +193,8 @@ class ClaimRefused(DomainError):
 
     code = "marketing.claim_refused"
     status = 409
-    zh = "{why_zh}"
-    en = "{why_en}"
+    zh = "无法领取：{why_zh}"
+    en = "The coupon cannot be claimed: {why_en}"
 
 
 class CouponUnusable(DomainError):

@@ -39,11 +39,11 @@ _WHY: Mapping[str, tuple[str, str]] = {
     "not_here": ("不属于本次结算的店铺", "it is of no shop in this order"),
 }
 _NOT_TO_CLAIM: Mapping[str, tuple[str, str]] = {
-    "early": ("活动尚未开始领取", "Claiming has not begun yet"),
-    "over": ("活动领取已结束", "Claiming is over"),
-    "paused": ("活动已暂停", "The campaign is paused"),
-    "gone": ("优惠券已领完", "All coupons have been claimed"),
-    "enough": ("您已领取过，达到每人上限", "You have claimed as many as one person may"),
+    "early": ("活动尚未开始领取", "claiming has not begun yet"),
+    "over": ("活动领取已结束", "claiming is over"),
+    "paused": ("活动已暂停", "the campaign is paused"),
+    "gone": ("优惠券已领完", "all of them are gone"),
+    "enough": ("您已达到每人领取上限", "you have as many as one person may claim"),
 }
 _AFTER_CLAIMS = ("title", "words", "total", "claim_until")  # may still change (16.1); the total only grows
 
