@@ -66,10 +66,11 @@ class RefundDue(Event, frozen=True, kw_only=True):
 
 
 class RefundStarted(Event, frozen=True, kw_only=True):
-    """A refund row exists; the channel must be asked until it is final."""
+    """A refund row exists; the channel must be asked until it is final. `again` counts the spells of asking."""
 
     refund_id: str
     round: int = 0
+    again: int = 0
 
 
 class RefundSucceeded(Event, frozen=True, kw_only=True):
@@ -81,6 +82,17 @@ class RefundSucceeded(Event, frozen=True, kw_only=True):
     subject: str
     amount_fen: Fen
     refunded_at: Millis
+
+
+class RefundFailed(Event, frozen=True, kw_only=True):
+    """The channel will not give the money back by itself: a person must act. It stays owed to the payer."""
+
+    refund_id: str
+    refund_key: str
+    payment_id: str
+    subject: str
+    amount_fen: Fen
+    trouble: str
 
 
 class OrderUnpaid(Event, frozen=True, kw_only=True):
@@ -123,6 +135,23 @@ class OrderClosed(Event, frozen=True, kw_only=True):
 
     order_id: str
     reason: str
+
+
+class AftersaleMoved(Event, frozen=True, kw_only=True):
+    """An after-sale case has gone a step further: `state` is where it stands now."""
+
+    aftersale_id: str
+    order_id: str
+    buyer_id: str
+    shop_id: str
+    state: str
+    voucher_ids: tuple[str, ...]
+
+
+class AftersaleSilent(Event, frozen=True, kw_only=True):
+    """Due: the shop's time to answer a case is over; silence agrees."""
+
+    aftersale_id: str
 
 
 class OrderRefunded(Event, frozen=True, kw_only=True):

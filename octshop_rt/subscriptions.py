@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from octshop_rt.commerce.aftersale.course import Course
 from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.ledger.service import Ledger
 from octshop_rt.commerce.marketing.coupons import Coupons
@@ -17,6 +18,8 @@ from octshop_rt.commerce.payment.resolve import Resolver
 from octshop_rt.core.dispatcher import Subscription
 from octshop_rt.core.outbox import Event
 from octshop_rt.events import (
+    AftersaleMoved,
+    AftersaleSilent,
     BillPaid,
     ChatNight,
     EntryChanged,
@@ -30,6 +33,7 @@ from octshop_rt.events import (
     PaymentSucceeded,
     PushDue,
     RefundDue,
+    RefundFailed,
     RefundStarted,
     RefundSucceeded,
     VoucherExpired,
@@ -42,9 +46,7 @@ from octshop_rt.im.push.sender import Sender
 from octshop_rt.verify.issue import Issuer
 
 # Events nobody hears, each with its reason.
-UNHEARD: Final[dict[type[Event], str]] = {
-    RefundSucceeded: "after-sale will count it; until then the refund row and the ledger hold the fact",
-}
+UNHEARD: Final[dict[type[Event], str]] = {}
 
 
 class Handlers(Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
     coupons: Coupons
     order_notices: OrderNotices
     order_stock: OrderStock
+    aftersale: Course
     bills: BillService
     resolver: Resolver
     refunds: Refunds
@@ -73,6 +76,10 @@ def subscriptions(to: Handlers) -> list[Subscription]:
         Subscription(event=PaymentExpired, name="payment.expired", run=to.resolver.on_payment_expired, kind="outside"),
         Subscription(event=RefundDue, name="payment.refund", run=to.refunds.on_refund_due),
         Subscription(event=RefundStarted, name="payment.refund.ask", run=to.refunds.on_refund_started, kind="outside"),
+        Subscription(event=RefundSucceeded, name="aftersale.refunded", run=to.aftersale.on_refund_succeeded),
+        Subscription(event=RefundFailed, name="aftersale.failed", run=to.aftersale.on_refund_failed),
+        Subscription(event=AftersaleSilent, name="aftersale.silent", run=to.aftersale.on_aftersale_silent),
+        Subscription(event=AftersaleMoved, name="order.tell", run=to.order_notices.on_aftersale_moved, kind="hint"),
         Subscription(event=OrderUnpaid, name="order.unpaid", run=to.orders.on_order_unpaid),
         Subscription(event=OrderPaid, name="verify.issue", run=to.issuer.on_order_paid),
         Subscription(event=OrderPaid, name="order.stock", run=to.order_stock.on_order_paid, kind="job"),

@@ -10,12 +10,13 @@ from aiohttp import web
 
 from octshop_rt.app import across, care
 from octshop_rt.app.answering import MARKS
-from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Snapshots, Watching
+from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Snapshots, VouchersOfOrders, Watching
 from octshop_rt.app.care import Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.files import make_media, object_checks
 from octshop_rt.app.foundation import Foundation, lay
 from octshop_rt.app.visiting import mount_widget
+from octshop_rt.commerce.aftersale import checks as aftersale_checks
 from octshop_rt.commerce.bill import checks as bill_checks
 from octshop_rt.commerce.inventory import checks as inventory_checks
 from octshop_rt.commerce.ledger import checks as ledger_checks
@@ -63,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
     *care.CHECKS,
     *media_checks.CHECKS,
     *order_checks.CHECKS,
+    *aftersale_checks.CHECKS,
     *inventory_checks.CHECKS,
     *marketing_checks.CHECKS,
     *payment_checks.CHECKS,
@@ -137,8 +139,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
     _refuse_unsafe(settings)
     on = lay(settings, clock=clock, db=db)
     met = Acquaintance(on.db)
-    commerce = raise_commerce(on, have_spoken=met.have_spoken, spoke=met.spoke)
-    verify = _verify(on, BranchesOfShops(commerce.shops))
+    issuer = Issuer(clock=on.clock, ids=on.ids, outbox=on.outbox)
+    commerce = raise_commerce(on, have_spoken=met.have_spoken, spoke=met.spoke, vouchers=VouchersOfOrders(issuer))
+    verify = _verify(on, issuer, BranchesOfShops(commerce.shops))
     origins = Origins.of_settings(settings.http, production=settings.production)
     address = ClientAddress(settings.http.proxies)
     media = make_media(on)
@@ -157,9 +160,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         node=on.node,
         metrics=on.metrics,
         media=media,
-        cards=ShopCards(
-            Snapshots(commerce.catalog, commerce.orders, commerce.marketing, commerce.gate.members).by_kind()
-        ),
+        cards=ShopCards(Snapshots(commerce).by_kind()),
         guard=guard,
     )
     service = raise_care(on, commerce, im, guard)
@@ -211,7 +212,7 @@ async def running(settings: Settings, *, clock: Clock | None = None, db: Databas
         await app.stop()
 
 
-def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
+def _verify(on: Foundation, issuer: Issuer, branches: BranchesOfShops) -> Verify:
     keys = token.Keys.derive(on.secrets)
     lookup = Lookup(on.db, clock=on.clock, ids=on.ids, keys=keys)
     scanner = Scanner(on.db, clock=on.clock, ids=on.ids, lookup=lookup)
@@ -229,7 +230,7 @@ def _verify(on: Foundation, branches: BranchesOfShops) -> Verify:
     desk = ClerkDesk(on.db, clock=on.clock, scanner=scanner, redeemer=redeemer, pictures=pictures)
     return Verify(
         codes=codes,
-        issuer=Issuer(clock=on.clock, ids=on.ids, outbox=on.outbox),
+        issuer=issuer,
         pictures=pictures,
         routes=[*BuyerVouchers(codes).routes(), *desk.routes()],
     )
@@ -241,6 +242,7 @@ def _handlers(on: Foundation, commerce: Commerce, verify: Verify, im: ImServer, 
         coupons=commerce.coupons,
         order_notices=OrderNotices(on.clock, on.bus),
         order_stock=commerce.order_stock,
+        aftersale=commerce.course,
         bills=commerce.bills,
         resolver=commerce.money.resolver,
         refunds=commerce.money.refunds,

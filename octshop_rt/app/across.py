@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from octshop_rt.commerce.aftersale.checks import held_back
 from octshop_rt.commerce.ledger import postings
 from octshop_rt.commerce.ledger.checks import booked, booked_as
 from octshop_rt.commerce.ledger.model import PostingKind
@@ -16,7 +17,7 @@ from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.outbox import under_way
 from octshop_rt.im.conversation.checks import other_buyers
-from octshop_rt.verify.checks import counted, issued, redeemed, was_redeemed
+from octshop_rt.verify.checks import SetAside, counted, issued, redeemed, set_aside, set_aside_now, was_redeemed
 
 
 async def write_offs_are_booked(db: Database) -> AsyncIterator[Finding]:
@@ -58,6 +59,26 @@ async def vouchers_were_sold(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F54", object_id=one.voucher_id, expected=expected, found=found)
 
 
+async def frozen_uses_have_cases(db: Database) -> AsyncIterator[Finding]:
+    """F124: uses are set aside for exactly the open after-sale cases, paid back for exactly those that gave money, and
+    with what was redeemed they make what is taken, to the fen.
+    """
+    async for seen in set_aside(db):
+        if await _unheld(db, seen):
+            again = await set_aside_now(db, seen.voucher_id)
+            if again is not None and (wrong := await _unheld(db, again)):
+                found = f"{again.frozen} frozen, {again.refunded} refunded, {again.taken_fen} fen taken"
+                yield Finding(check="F124", object_id=again.voucher_id, expected=wrong, found=found)
+
+
+async def _unheld(db: Database, seen: SetAside) -> str:
+    told = await held_back(db, seen.order_id, seen.voucher_id)
+    taken_fen = told.amount_fen + seen.redeemed_fen
+    if (told.frozen, told.refunded, taken_fen) == (seen.frozen, seen.refunded, seen.taken_fen):
+        return ""
+    return f"{told.frozen} frozen, {told.refunded} refunded, {taken_fen} fen taken"
+
+
 async def one_buyer_speaks(db: Database) -> AsyncIterator[Finding]:
     """F78: who speaks as the buyer of a conversation is its buyer, or the member its guest has become."""
     async for c, guest_id, author in other_buyers(db):
@@ -73,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
         text="paid in-store orders have their vouchers, and count the same uses",
         run=paid_orders_have_their_vouchers,
     ),
+    Check(id="F124", text="uses are frozen and paid back for after-sale cases alone", run=frozen_uses_have_cases),
     Check(id="F54", text="every voucher was sold to its holder by a paid order of its shop", run=vouchers_were_sold),
 )
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from octshop_rt.commerce.catalog.service import CatalogService
-from octshop_rt.commerce.marketing.service import Marketing
+from octshop_rt.app.commerce import Commerce
+from octshop_rt.commerce.aftersale.model import Unused
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, Right, Staff
 from octshop_rt.core.errors import NotFound
+from octshop_rt.core.money import Fen
+from octshop_rt.core.mongo import Place, Transaction
 from octshop_rt.im.conversation.model import Conversation, Party, ShopFacts
 from octshop_rt.im.desk.model import PLATFORM_SHOP
 from octshop_rt.im.desk.watching import DeskWatching
 from octshop_rt.im.wire.fields import Body, CardKind
 from octshop_rt.verify.codes import Codes
+from octshop_rt.verify.issue import Issuer
 
 Snapshot = Callable[[Conversation, str], Awaitable[Body | None]]
 """(conversation, id of the thing): the thing as this conversation may show it now, or None."""
@@ -66,15 +69,21 @@ class ShopCards:
 class Snapshots:
     """The snapshots of the kinds there are; both sides may show each."""
 
-    def __init__(self, catalog: CatalogService, orders: OrderService, marketing: Marketing, members: Members) -> None:
-        self._catalog = catalog
-        self._orders = orders
-        self._marketing = marketing
-        self._members = members
+    def __init__(self, commerce: Commerce) -> None:
+        self._catalog = commerce.catalog
+        self._orders = commerce.orders
+        self._marketing = commerce.marketing
+        self._cases = commerce.cases
+        self._members = commerce.gate.members
 
     def by_kind(self) -> dict[CardKind, Snapshot]:
         """A new kind joins here by one line."""
-        return {"product": self._product, "order": self._order, "coupon": self._coupon}
+        return {
+            "product": self._product,
+            "order": self._order,
+            "coupon": self._coupon,
+            "aftersale": self._aftersale,
+        }
 
     async def _product(self, conversation: Conversation, product_id: str) -> Body | None:
         try:
@@ -114,6 +123,14 @@ class Snapshots:
             n=terms.off_bp or None,
             min_fen=terms.min_spend_fen or None,
         )
+
+    async def _aftersale(self, conversation: Conversation, case_id: str) -> Body | None:
+        case = await self._cases.opened_by(await self._buyer(conversation), case_id)
+        if case is None or not _fits(conversation, case.shop_id):
+            return None
+        line = case.lines[0]
+        picture = f"{line.picture.seed}/{line.picture.hue}"
+        return Body(id=case.id, title=line.title[:200], price_fen=case.amount_fen, picture=picture, ev=case.state)
 
     async def _buyer(self, conversation: Conversation) -> str:
         """Guests have no orders: a conversation begun as one shows those of the member he has become."""
@@ -172,3 +189,31 @@ class BranchesOfShops:
     async def known(self, shop_id: str, branch_id: str) -> bool:
         """Whether the branch belongs to the shop."""
         return any(branch.id == branch_id for branch in await self._shops.branches(shop_id))
+
+
+class VouchersOfOrders:
+    """Unused uses of orders, as after-sale asks for them."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+
+    async def unused(self, at: Place, order_id: str) -> list[Unused]:
+        """What could be used now."""
+        found = await self._issuer.unused(at, order_id)
+        return [Unused(voucher_id=one.id, line_id=one.line_id, uses=one.uses_left) for one in found]
+
+    async def worth_fen(self, at: Place, voucher_id: str, uses: int) -> Fen:
+        """The paid share of so many of them."""
+        return await self._issuer.worth_fen(at, voucher_id, uses)
+
+    async def freeze(self, tx: Transaction, voucher_id: str, uses: int) -> Fen:
+        """Set aside for a refund."""
+        return await self._issuer.freeze(tx, voucher_id, uses)
+
+    async def unfreeze(self, tx: Transaction, voucher_id: str, uses: int, amount_fen: Fen) -> None:
+        """To be used after all."""
+        await self._issuer.unfreeze(tx, voucher_id, uses, amount_fen)
+
+    async def refunded(self, tx: Transaction, voucher_id: str, uses: int) -> None:
+        """Paid back."""
+        await self._issuer.refunded(tx, voucher_id, uses)

@@ -12,7 +12,6 @@ from octshop_rt.app.foundation import Foundation
 from octshop_rt.app.insight import Insight, raise_insight
 from octshop_rt.app.pushing import Pushing, raise_pushing
 from octshop_rt.app.visiting import raise_visitors
-from octshop_rt.commerce.order.model import Order
 from octshop_rt.commerce.shop.official import official
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.errors import NotFound
@@ -143,30 +142,53 @@ class AroundDesk:
 
     async def card(self, buyer_id: str, shop_id: str, ctx: Context) -> Card | None:
         """The thing as it is now, if it is of this shop (any shop, for the platform's service) and, where it is an
-        order, of this buyer.
+        order or an after-sale case, of this buyer.
         """
+        looks = {
+            "shop": self._shop,
+            "product": self._product,
+            "order": self._order,
+            "aftersale": self._case,
+            "activity": self._activity,
+        }
         try:
-            if ctx.k == "shop":
-                shop = await self._commerce.shops.shop(ctx.id)
-                return Card(k="shop", id=shop.id, title=shop.name) if _fits(shop.id, shop_id) else None
-            if ctx.k == "product":
-                product, _ = await self._commerce.catalog.product(ctx.id)
-                if not _fits(product.shop_id, shop_id):
-                    return None
-                picture = f"{product.picture.seed}/{product.picture.hue}"
-                return Card(
-                    k="product", id=product.id, title=product.title, price_fen=product.price_fen, picture=picture
-                )
-            if ctx.k in {"order", "aftersale"}:
-                asking = Buyer(session_id="", person_id=await self._member(buyer_id), device_id="")
-                order = await self._commerce.orders.of(asking, ctx.id)
-                return _order_card(ctx, order) if _fits(order.shop_id, shop_id) else None
-            if ctx.k == "activity":
-                campaign = await self._commerce.marketing.one(ctx.id)
-                return Card(k="activity", id=ctx.id, title=campaign.title) if _fits(campaign.shop_id, shop_id) else None
+            thing_shop_id, card = await looks[ctx.k](buyer_id, ctx.id)
         except NotFound:
             return None
-        return None
+        return card if _fits(thing_shop_id, shop_id) else None
+
+    async def _shop(self, _: str, thing_id: str) -> tuple[str, Card]:
+        shop = await self._commerce.shops.shop(thing_id)
+        return shop.id, Card(k="shop", id=shop.id, title=shop.name)
+
+    async def _product(self, _: str, thing_id: str) -> tuple[str, Card]:
+        product, _skus = await self._commerce.catalog.product(thing_id)
+        picture = f"{product.picture.seed}/{product.picture.hue}"
+        card = Card(k="product", id=product.id, title=product.title, price_fen=product.price_fen, picture=picture)
+        return product.shop_id, card
+
+    async def _order(self, buyer_id: str, thing_id: str) -> tuple[str, Card]:
+        order = await self._commerce.orders.of(await self._asking(buyer_id), thing_id)
+        line = order.lines[0]
+        picture = f"{line.picture.seed}/{line.picture.hue}"
+        return order.shop_id, Card(
+            k="order", id=order.id, title=line.title, price_fen=order.payable_fen, picture=picture, state=order.state
+        )
+
+    async def _case(self, buyer_id: str, thing_id: str) -> tuple[str, Card]:
+        case = await self._commerce.cases.of(await self._asking(buyer_id), thing_id)
+        line = case.lines[0]
+        picture = f"{line.picture.seed}/{line.picture.hue}"
+        return case.shop_id, Card(
+            k="aftersale", id=case.id, title=line.title, price_fen=case.amount_fen, picture=picture, state=case.state
+        )
+
+    async def _activity(self, _: str, thing_id: str) -> tuple[str, Card]:
+        campaign = await self._commerce.marketing.one(thing_id)
+        return campaign.shop_id, Card(k="activity", id=thing_id, title=campaign.title)
+
+    async def _asking(self, buyer_id: str) -> Buyer:
+        return Buyer(session_id="", person_id=await self._member(buyer_id), device_id="")
 
     async def _member(self, buyer_id: str) -> str:
         """Who a guest has become; everybody else is who he is."""
@@ -180,15 +202,3 @@ class AroundDesk:
 
 def _fits(thing_shop_id: str, shop_id: str) -> bool:
     return shop_id in {thing_shop_id, PLATFORM_SHOP}
-
-
-def _order_card(ctx: Context, order: Order) -> Card:
-    line = order.lines[0]
-    return Card(
-        k="aftersale" if ctx.k == "aftersale" else "order",
-        id=order.id,
-        title=line.title,
-        price_fen=order.payable_fen,
-        picture=f"{line.picture.seed}/{line.picture.hue}",
-        state=order.state,
-    )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octshop_rt.app.foundation import Foundation
+from octshop_rt.commerce.aftersale.course import Course
+from octshop_rt.commerce.aftersale.service import AftersaleService
+from octshop_rt.commerce.aftersale.vouchers import Vouchers
 from octshop_rt.commerce.api.buyer import buyer_routes
 from octshop_rt.commerce.api.campaigns import ShopCampaigns
 from octshop_rt.commerce.api.channel import ChannelApi
@@ -14,6 +17,7 @@ from octshop_rt.commerce.api.guests import GuestApi
 from octshop_rt.commerce.api.identity import Identity
 from octshop_rt.commerce.api.people import CommercePeople
 from octshop_rt.commerce.api.shop import ShopDesk
+from octshop_rt.commerce.api.shop_aftersales import ShopAftersales
 from octshop_rt.commerce.api.till import TillApi
 from octshop_rt.commerce.bill.service import BillService
 from octshop_rt.commerce.catalog.service import CatalogService
@@ -85,6 +89,8 @@ class Commerce:
     orders: OrderService
     order_handlers: OrderHandlers
     order_stock: OrderStock
+    course: Course
+    cases: AftersaleService
     bills: BillService
     clock: Clock
     have_spoken: Callable[[str, str], Awaitable[bool]]
@@ -103,16 +109,20 @@ class Commerce:
                 payments=self.money.payments,
                 marketing=self.marketing,
                 clock=self.clock,
+                cases=self.cases,
             ),
             *ShopCampaigns(self.marketing, self.clock).routes(),
             *ShopDesk(self.orders, self.shops, gate.members, self.have_spoken).routes(),
+            *ShopAftersales(self.cases, gate.members).routes(),
             *TillApi(self.bills, self.shops).routes(),
             *ChannelApi(self.money.inbox, self.money.accounts).routes(),
         ]
 
 
-def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitable[bool]], spoke: Spoke) -> Commerce:
-    """Build the wing. `have_spoken(shop, buyer)` and `spoke(buyers)` are chat's answers."""
+def raise_commerce(
+    on: Foundation, *, have_spoken: Callable[[str, str], Awaitable[bool]], spoke: Spoke, vouchers: Vouchers
+) -> Commerce:
+    """Build the wing. `have_spoken(shop, buyer)` and `spoke(buyers)` are chat's answers, `vouchers` is verify's."""
     gate = _gate(on, spoke)
     money = _money(on)
     shops = ShopService(on.db, on.clock, on.ids)
@@ -120,6 +130,19 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
     inventory = InventoryService(on.db)
     coupons = Coupons(on.db, on.clock)
     people = People(gate.members, gate.staff)
+    orders = OrderService(
+        on.db,
+        on.clock,
+        on.ids,
+        on.outbox,
+        catalog,
+        inventory,
+        shops,
+        coupons,
+        works_at=people.works_at,
+        masked=people.masked,
+    )
+    course = Course(clock=on.clock, outbox=on.outbox, vouchers=vouchers, refunds=money.refunds)
     return Commerce(
         gate=gate,
         money=money,
@@ -128,22 +151,22 @@ def raise_commerce(on: Foundation, *, have_spoken: Callable[[str, str], Awaitabl
         inventory=inventory,
         marketing=Marketing(on.db, on.clock, on.ids, catalog),
         coupons=coupons,
-        orders=OrderService(
-            on.db,
-            on.clock,
-            on.ids,
-            on.outbox,
-            catalog,
-            inventory,
-            shops,
-            coupons,
-            works_at=people.works_at,
-            masked=people.masked,
-        ),
+        orders=orders,
         order_handlers=OrderHandlers(on.clock, on.outbox, inventory, coupons, money.payments.has_paid),
         order_stock=OrderStock(on.db, inventory),
         have_spoken=have_spoken,
         clock=on.clock,
+        course=course,
+        cases=AftersaleService(
+            db=on.db,
+            clock=on.clock,
+            ids=on.ids,
+            outbox=on.outbox,
+            orders=orders,
+            shops=shops,
+            vouchers=vouchers,
+            course=course,
+        ),
         bills=BillService(db=on.db, clock=on.clock, ids=on.ids, outbox=on.outbox, bus=on.bus, cashier=money.cashier),
     )
 

@@ -11,10 +11,10 @@ from octshop_rt.core.clock import Clock
 
 # person, session, merchant, shop, branch, till, product (goods), sku, order, order line, payment, attempt, refund,
 # voucher, redemption, bill, event, journal, hold, notice, conversation, file, campaign,
-# coupon, other
+# coupon, after-sale case, other
 Kind = Literal[
     "U", "N", "M", "S", "B", "T", "G", "K", "O", "L", "Y", "A", "R", "V", "X", "I", "E", "J", "H", "W", "C", "F", "P",
-    "Q", "Z"
+    "Q", "D", "Z"
 ]  # fmt: skip
 
 # 27 characters: fits a WeChat out_trade_no (6 to 32 letters and digits).

@@ -111,6 +111,36 @@ async def counted(db: Database, order_id: str, line_id: str) -> Counted:
     )
 
 
+class SetAside(Struct, frozen=True):
+    """What of a voucher is not to be used any more, or not now, and what all that is taken is worth."""
+
+    voucher_id: str
+    order_id: str
+    frozen: Uses
+    refunded: Uses
+    taken_fen: Fen
+    redeemed_fen: Fen
+
+
+async def set_aside(db: Database) -> AsyncIterator[SetAside]:
+    """Every voucher. For the checks of vouchers against after-sale."""
+    async for voucher in store.all_vouchers(db):
+        yield await _set_aside(db, voucher)
+
+
+async def set_aside_now(db: Database, voucher_id: str) -> SetAside | None:
+    """The same of one voucher, for a second look."""
+    voucher = await store.by_id(db, voucher_id)
+    return None if voucher is None else await _set_aside(db, voucher)
+
+
+async def _set_aside(db: Database, voucher: Voucher) -> SetAside:
+    redeemed_fen = sum(one.amount_fen for one in await store.redemptions_of_voucher(db, voucher.id))
+    return SetAside(
+        voucher.id, voucher.order_id, voucher.uses_frozen, voucher.uses_refunded, voucher.taken_fen, redeemed_fen
+    )
+
+
 def _not_allowed(redemption: Redemption, voucher: Voucher) -> str:
     if redemption.shop_id != voucher.shop_id:
         return f"shop {redemption.shop_id}"

@@ -8,11 +8,11 @@ from octshop_rt.core.clock import Clock
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.money import Fen
-from octshop_rt.core.mongo import Transaction
+from octshop_rt.core.mongo import Place, Transaction
 from octshop_rt.core.outbox import Outbox
 from octshop_rt.events import OrderPaid, VoucherExpired, VoucherIssued
 from octshop_rt.verify import rules, store, token
-from octshop_rt.verify.model import Uses, Voucher, VoucherFrozen
+from octshop_rt.verify.model import Uses, Voucher, VoucherFrozen, VoucherState
 
 IN_STORE = "in_store"
 
@@ -52,6 +52,21 @@ class Issuer:
         voucher = await store.by_id(tx, event.voucher_id)
         if voucher is not None and voucher.valid_until > self._clock.now():
             await self._outbox.write(tx, event, due_at=voucher.valid_until)
+
+    async def unused(self, at: Place, order_id: str) -> list[Voucher]:
+        """The vouchers of an order that could be used now: those a refund may be asked of."""
+        now = self._clock.now()
+        found = await store.of_order(at, order_id)
+        return [one for one in found if one.state is VoucherState.ACTIVE and one.valid_until > now and one.uses_left]
+
+    async def worth_fen(self, at: Place, voucher_id: str, uses: Uses) -> Fen:
+        """What `freeze` would answer, if so many are unused."""
+        voucher = await store.by_id(at, voucher_id)
+        if voucher is None:
+            raise NotFound
+        if uses > voucher.uses_left:
+            raise VoucherFrozen
+        return rules.worth_fen(voucher, uses)
 
     async def freeze(self, tx: Transaction, voucher_id: str, uses: Uses) -> Fen:
         """Set `uses` unused uses aside for a refund and say what they are worth. VoucherFrozen if so many are not

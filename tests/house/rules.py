@@ -135,6 +135,7 @@ MONEY_CODE = (
     "commerce/payment/",
     "commerce/bill/",
     "commerce/order/",
+    "commerce/aftersale/",
 )
 
 

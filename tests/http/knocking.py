@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tests.http.asked_back import ask, nothing_asked
 from tests.http.world import World
 
 MISSING = "Z00000000000000000000000000"
@@ -31,6 +32,12 @@ async def fresh(world: World, make: Make) -> None:
         world.ids["fresh_charge"] = await world.charge("owner", "S1", "T1")
     if "fresh_case" in told:
         world.ids["fresh_case"] = await world.case("buyer_a", "S1")
+    for buyer in ("buyer_a", "buyer_b"):
+        if f"fresh_asked_{buyer[-1]}" in told:
+            world.ids[f"fresh_asked_{buyer[-1]}"] = await nothing_asked(world, buyer)
+        if f"fresh_aftersale_{buyer[-1]}" in told:
+            order_id = await nothing_asked(world, buyer)
+            world.ids[f"fresh_aftersale_{buyer[-1]}"] = await ask(world, buyer, order_id)
 
 
 def spelled(make: Make) -> str:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from octshop_rt.core.auth.model import Audience
-from tests.http import knocks_answers, knocks_coupons, knocks_desk, knocks_insight, knocks_push
+from tests.http import (
+    knocks_aftersale,
+    knocks_answers,
+    knocks_coupons,
+    knocks_desk,
+    knocks_insight,
+    knocks_push,
+)
 from tests.http.knocking import MISSING, Knock, Make, acting, at, named
 from tests.http.parcels import photo
 from tests.http.world import PASSWORD, World
@@ -327,6 +334,7 @@ KNOCKS: dict[str, dict[str, Make]] = {
             "unsent": "/shop/S1/files/@file_unsent",
         },
     ),
+    **knocks_aftersale.KNOCKS,
     **knocks_answers.KNOCKS,
     **knocks_coupons.KNOCKS,
     **knocks_insight.KNOCKS,

@@ -57,6 +57,7 @@ def _config(world: World, folder: Path) -> Path:
         "buyer_id": world.people["buyer_a"],
         "account_id": "default",
         "file_id": world.ids["file_a"],
+        "aftersale_id": world.ids["aftersale_a"],
     }
     lines = ["[parameters]", *(f'"path.{name}" = "{value}"' for name, value in ids.items())]
     place = folder / "schemathesis.toml"

@@ -33,6 +33,7 @@ from octshop_rt.im.guard.model import Flag
 from octshop_rt.im.wire.fields import Body
 from octshop_rt.im.wire.incoming import Send
 from octshop_rt.sandbox.server import Sandbox
+from tests.http.asked_back import cases
 from tests.http.keeping import Keeping
 from tests.http.offers import campaigns
 from tests.http.parcels import browser, photo
@@ -302,6 +303,7 @@ class World:
         for name in ("buyer_a", "buyer_b", "owner_m2"):
             await self.must(name, "PUT", f"/{NATIVE[name]}/push", browser(name))
         await campaigns(self)
+        await cases(self)
         self.ids["film_owner"] = await self.film("owner", "/shop/S1/files")
         # Behind the doors' back: only the door's own look at the person can keep this one out.
         await member_store.set_disabled(self.db, self.people["disabled"], 1)

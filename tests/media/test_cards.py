@@ -57,7 +57,8 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
     ids = world.ids
     foreign: list[tuple[SayKind, str]] = [
         ("product", ids["G3"]), ("order", ids["order_b"]), ("product", "G404"), ("coupon", "P404"),
-        ("coupon", ids["campaign_s3"]), ("coupon", ids["coupon_a"]),
+        ("coupon", ids["campaign_s3"]), ("coupon", ids["coupon_a"]), ("aftersale", ids["aftersale_b"]),
+        ("aftersale", ids["order_a"]),
     ]  # fmt: skip
     for who in (buyer, agent):
         assert await show(world, who, c, "product", ids["G1"]) == Body(id=ids["G1"], **goods)
@@ -65,10 +66,14 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
         # A campaign's card says what it takes off and from which spend, in numbers: each side reads it in its language.
         offer = Body(id=ids["campaign_s1"], title="满 10 减 1", price_fen=100, min_fen=1_000)
         assert await show(world, who, c, "coupon", ids["campaign_s1"]) == offer
+        # An after-sale case says what is asked back and how it stood when it was sent.
+        asked = Body(id=ids["aftersale_a"], ev="asked", **goods)
+        assert await show(world, who, c, "aftersale", ids["aftersale_a"]) == asked
         for k, thing in foreign:
             assert await show(world, who, c, k, thing) == "im.no_such_thing"
     # An agent may not show one buyer what another has bought.
     assert await show(world, agent, theirs, "order", ids["order_a"]) == "im.no_such_thing"
+    assert await show(world, agent, theirs, "aftersale", ids["aftersale_a"]) == "im.no_such_thing"
     assert await show(world, other, theirs, "order", ids["order_a"]) == "im.no_such_thing"
     # An order of this buyer at another shop is none of this shop's business.
     assert await show(world, other, theirs, "order", ids["order_b"]) == "im.no_such_thing"
@@ -83,6 +88,20 @@ async def test_who_comes_from_a_campaign_brings_its_card_to_the_case(world: Worl
     assert case.card == Card(k="activity", id=ids["campaign_s1"], title="满 10 减 1")
     with pytest.raises(NoSuchContext):
         await desk.arrive(buyer, "S1", Context(k="activity", id=ids["campaign_s3"]))
+
+
+async def test_who_comes_from_a_case_brings_it_as_it_stands(world: World):  # req I1, I4
+    buyer = await person(world, "buyer_a", Audience.BUYER)
+    assert isinstance(buyer, Buyer)
+    desk, ids = world.app.care.desk, world.ids
+    await desk.end_by_buyer(buyer, ids["case_a"], world.request_id())
+    case = await desk.arrive(buyer, "S1", Context(k="aftersale", id=ids["aftersale_a"], title="forged"))
+    assert case.card == Card(
+        k="aftersale", id=ids["aftersale_a"], title="拿铁", price_fen=1990, picture="a/30", state="asked"
+    )
+    for foreign in (ids["aftersale_b"], ids["order_a"]):
+        with pytest.raises(NoSuchContext):
+            await desk.arrive(buyer, "S1", Context(k="aftersale", id=foreign))
 
 
 async def test_the_platforms_service_may_be_shown_any_shops_goods_and_the_buyers_orders(world: World):  # req I2, I6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from octshop_rt.commerce.aftersale.service import AftersaleService
+from octshop_rt.commerce.api.buyer_aftersales import BuyerAftersales
 from octshop_rt.commerce.api.buyer_coupons import BuyerCoupons
 from octshop_rt.commerce.api.buyer_goods import BuyerGoods
 from octshop_rt.commerce.api.buyer_orders import BuyerOrders
@@ -26,6 +28,7 @@ def buyer_routes(
     payments: PaymentService,
     marketing: Marketing,
     clock: Clock,
+    cases: AftersaleService,
 ) -> list[Route]:
     """All routes of the buyers' door except signing in."""
     return [
@@ -34,4 +37,5 @@ def buyer_routes(
         *BuyerCoupons(marketing, orders, catalog, shops, clock).routes(),
         *BuyerOrders(orders).routes(),
         *BuyerPayments(orders, payments).routes(),
+        *BuyerAftersales(cases).routes(),
     ]

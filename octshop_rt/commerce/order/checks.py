@@ -193,6 +193,32 @@ async def paid_for_use(db: Database) -> AsyncIterator[PaidForUse]:
                 yield PaidForUse(order.id, line.id, line.uses_total, line.uses_done, line.payable_fen)
 
 
+class AskedBack(Struct, frozen=True):
+    """What an order says of its after-sale cases."""
+
+    order_id: str
+    open: bool
+    refunded_fen: Fen
+    uses_refunded: dict[str, int]  # by line, where there are any
+
+
+async def asked_back(db: Database) -> AsyncIterator[AskedBack]:
+    """Every order. For the checks of cases against orders."""
+    async for order in store.every(db):
+        yield _asked_back(order)
+
+
+async def asked_back_now(db: Database, order_id: str) -> AskedBack | None:
+    """The same of one order, for a second look; None if there is none."""
+    order = await store.one(db, order_id)
+    return None if order is None else _asked_back(order)
+
+
+def _asked_back(order: Order) -> AskedBack:
+    uses = {line.id: line.uses_refunded for line in order.lines if line.uses_refunded}
+    return AskedBack(order.id, order.aftersale_state is AftersaleState.OPEN, order.refunded_fen, uses)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F10", text="an order's history, replayed along the tables, gives its states", run=replay),
     Check(id="F11", text="lines, sums and payable of an order close", run=totals),

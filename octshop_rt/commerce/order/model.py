@@ -122,6 +122,7 @@ class OrderLine(Struct, frozen=True, kw_only=True):
     allocations: tuple[Allocation, ...]
     uses_each: int
     uses_done: int = 0
+    uses_refunded: int = 0
     valid_days: int
     refundable: bool
     branch_ids: tuple[str, ...] = ()
@@ -164,6 +165,7 @@ class Order(Struct, frozen=True, kw_only=True):
     payment_id: str | None = None
     closed_at: Millis | None = None
     close_reason: CloseReason | None = None
+    refunded_fen: Fen = 0  # what after-sale cases have given back
     history: tuple[Transition, ...]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from octshop_rt.core.bus import Bus, Notice, notify
+from octshop_rt.core.bus import NO_REV, Bus, Notice, notify
 from octshop_rt.core.clock import Clock
-from octshop_rt.events import OrderClosed, OrderPaid, VoucherIssued, VoucherUsed
+from octshop_rt.events import AftersaleMoved, OrderClosed, OrderPaid, VoucherIssued, VoucherUsed
 
 
 class OrderNotices:
@@ -29,6 +29,13 @@ class OrderNotices:
     async def on_voucher_used(self, event: VoucherUsed) -> None:
         """The order has gone on."""
         await self._tell(event.order_id, "used")
+
+    async def on_aftersale_moved(self, event: AftersaleMoved) -> None:
+        """The order, its case and its vouchers show something else now."""
+        await self._tell(event.order_id, "aftersale")
+        for voucher_id in event.voucher_ids:
+            d = {"what": "aftersale"}
+            await notify(self._bus, Notice(topic="voucher", id=voucher_id, rev=NO_REV, d=d))
 
     async def _tell(self, order_id: str, what: str) -> None:
         await notify(self._bus, Notice(topic="order", id=order_id, rev=self._clock.now(), d={"what": what}))

@@ -209,11 +209,28 @@ def after_use(order: Order, line_id: str, uses: int) -> tuple[tuple[OrderLine, .
     lines = tuple(
         structs.replace(line, uses_done=line.uses_done + uses) if line.id == line_id else line for line in order.lines
     )
-    if any(line.uses_done > line.uses_total for line in lines) or all(line.id != line_id for line in lines):
+    if all(line.id != line_id for line in lines):
         message = f"{uses} uses of {line_id}"
         raise ValueError(message)
-    done = all(line.uses_done == line.uses_total for line in lines)
-    return lines, FulfilmentState.USED if done else FulfilmentState.PARTLY_USED
+    return lines, progress(lines)
+
+
+def after_refund(order: Order, uses: Mapping[str, int]) -> tuple[OrderLine, ...]:
+    """Lines after so many uses of each (by line) were paid back. ValueError if a line has not that many left."""
+    lines = tuple(structs.replace(one, uses_refunded=one.uses_refunded + uses.get(one.id, 0)) for one in order.lines)
+    progress(lines)
+    return lines
+
+
+def progress(lines: Sequence[OrderLine]) -> FulfilmentState:
+    """How much the buyer has had: all of it where nothing but paid-back uses is left beside what was used."""
+    if any(line.uses_done + line.uses_refunded > line.uses_total for line in lines):
+        message = f"more uses than there are: {[line.id for line in lines]}"
+        raise ValueError(message)
+    if not any(line.uses_done for line in lines):
+        return FulfilmentState.TO_USE
+    over = all(line.uses_done + line.uses_refunded == line.uses_total for line in lines)
+    return FulfilmentState.USED if over else FulfilmentState.PARTLY_USED
 
 
 def scope_of(order: Order) -> Scope:

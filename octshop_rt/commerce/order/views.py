@@ -8,6 +8,7 @@ from octshop_rt.commerce.catalog.model import Picture
 from octshop_rt.commerce.catalog.rules import spec_text
 from octshop_rt.commerce.marketing.model import CouponOff
 from octshop_rt.commerce.order.model import (
+    AftersaleState,
     FulfilmentState,
     Order,
     OrderLine,
@@ -49,6 +50,8 @@ class LineView(Struct, frozen=True, kw_only=True):
     payable_fen: Fen
     uses_total: int
     uses_done: int
+    uses_refunded: int
+    refundable: bool
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     state: State
     payment_state: PaymentState
     fulfilment_state: FulfilmentState
+    aftersale_state: AftersaleState
     label: str
     fulfilment: str
     memo: str
@@ -79,6 +83,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     freight_fen: Fen
     payable_fen: Fen
     coupon: CouponOff | None
+    refunded_fen: Fen
     created_at: Millis
     pay_until: Millis
     paid_at: Millis | None
@@ -108,6 +113,7 @@ def view(order: Order, lang: Lang) -> OrderView:
         state=order.state,
         payment_state=order.payment_state,
         fulfilment_state=order.fulfilment_state,
+        aftersale_state=order.aftersale_state,
         label=label(order, lang),
         fulfilment=order.fulfilment,
         memo=order.memo,
@@ -117,6 +123,7 @@ def view(order: Order, lang: Lang) -> OrderView:
         freight_fen=order.freight_fen,
         payable_fen=order.payable_fen,
         coupon=order.coupon,
+        refunded_fen=order.refunded_fen,
         created_at=order.created_at,
         pay_until=order.pay_until,
         paid_at=order.paid_at,
@@ -170,4 +177,6 @@ def _line(line: OrderLine) -> LineView:
         payable_fen=line.payable_fen,
         uses_total=line.uses_total,
         uses_done=line.uses_done,
+        uses_refunded=line.uses_refunded,
+        refundable=line.refundable,
     )

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 from msgspec import Struct
 
 from octshop_rt.commerce.payment import store
-from octshop_rt.commerce.payment.model import SURPLUS, AttemptState, NoticeState, PaymentState
+from octshop_rt.commerce.payment.model import (
+    SURPLUS,
+    AttemptState,
+    NoticeState,
+    PaymentState,
+    Refund,
+    RefundState,
+)
 from octshop_rt.core import outbox
 from octshop_rt.core.clock import MINUTE, Clock, Millis
 from octshop_rt.core.fsck import Check, Finding
@@ -61,6 +68,35 @@ async def asked_fen(db: Database, payment_id: str, subject: str) -> Fen | None:
     payment = await store.payment(db, payment_id)
     parts = () if payment is None else payment.parts
     return next((part.amount_fen for part in parts if part.subject == subject), None)
+
+
+class GivenBack(Struct, frozen=True):
+    """One refund, as whoever asked for it must know it."""
+
+    refund_id: str
+    key: str
+    payment_id: str
+    subject: str
+    amount_fen: Fen
+    state: RefundState
+
+
+async def refund_named(db: Database, payment_id: str, key: str) -> GivenBack | None:
+    """The refund that one wish became."""
+    one = await store.refund_by_key(db, payment_id, key)
+    return None if one is None else _given_back(one)
+
+
+async def refunds_keyed(db: Database, prefix: str) -> AsyncIterator[GivenBack]:
+    """Every refund whose wish is named so. For the checks of those who ask."""
+    async for payment in store.every_payment(db):
+        for one in await store.refunds_of(db, payment.id):
+            if one.key.startswith(prefix):
+                yield _given_back(one)
+
+
+def _given_back(one: Refund) -> GivenBack:
+    return GivenBack(one.id, one.key, one.payment_id, one.subject, one.amount_fen, one.state)
 
 
 async def goes_back(db: Database, payment_id: str, subject: str, amount_fen: Fen) -> bool:

@@ -101,7 +101,7 @@ REFUND_LIFE: Life[RefundState] = Life(
     {
         RefundState.CREATED: {RefundState.PROCESSING, RefundState.SUCCEEDED, RefundState.FAILED},
         RefundState.PROCESSING: {RefundState.SUCCEEDED, RefundState.FAILED},
-        RefundState.FAILED: {RefundState.SUCCEEDED},
+        RefundState.FAILED: {RefundState.PROCESSING, RefundState.SUCCEEDED},  # a person had it asked about again
         RefundState.SUCCEEDED: set(),
     },
 )
@@ -200,6 +200,7 @@ class Refund(Struct, frozen=True, kw_only=True):
     refunded_at: Millis | None = None
     channel_refund_id: str = ""
     trouble: str = ""
+    again: int = 0  # how often a person had it asked about once more, always under the same number
     history: tuple[Change, ...] = ()
 
 

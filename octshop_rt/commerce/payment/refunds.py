@@ -25,7 +25,7 @@ from octshop_rt.core.errors import NotFound
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
-from octshop_rt.events import RefundDue, RefundStarted, RefundSucceeded
+from octshop_rt.events import RefundDue, RefundFailed, RefundStarted, RefundSucceeded
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ class Refunds:
         await self.press(refund)
         after = await store.refund(self._db, refund.id)
         if after is not None and after.state in {RefundState.CREATED, RefundState.PROCESSING}:
-            await self._again(refund.id, event.round + 1)
+            await self._again(after, event)
 
     async def press(self, refund: Refund) -> None:
         """One call to the channel: the refund itself while nothing proves that it was heard, else the question."""
@@ -151,17 +151,48 @@ class Refunds:
             await self._failed(refund, answer.trouble)
         elif answer.word == "succeeded":
             await self._succeeded(refund, answer)
-        else:
+        elif refund.state is not RefundState.FAILED:  # once failed, a person has it asked about: `press_on`
             change = Change(at=self._clock.now(), to="processing", by="channel")
             await store.move_refund(
                 self._db, refund.id, RefundState.PROCESSING, change, channel_refund_id=answer.channel_refund_id
             )
 
     async def _failed(self, refund: Refund, trouble: str) -> None:
-        """A person must act: the money stays booked as owed to the payer."""
+        """A person must act: the money stays booked as owed to the payer, and whoever asked for it is told."""
         log.error("refund failed", refund_id=refund.id, payment_id=refund.payment_id, trouble=trouble)
         change = Change(at=self._clock.now(), to="failed", by="channel", reason=trouble)
-        await store.move_refund(self._db, refund.id, RefundState.FAILED, change, trouble=trouble)
+
+        async def work(tx: Transaction) -> None:
+            if await store.move_refund(tx, refund.id, RefundState.FAILED, change, trouble=trouble) is None:
+                return
+            await self._outbox.write(
+                tx,
+                RefundFailed(
+                    refund_id=refund.id,
+                    refund_key=refund.key,
+                    payment_id=refund.payment_id,
+                    subject=refund.subject,
+                    amount_fen=refund.amount_fen,
+                    trouble=trouble,
+                ),
+            )
+
+        await self._db.transact(work)
+
+    async def press_on(self, tx: Transaction, payment_id: str, refund_key: str, by: str) -> None:
+        """A person has seen to what stood in the way of a failed refund: ask about it again, under the same number,
+        since another one might pay twice. NotFound if no such refund has failed.
+        """
+        refund = await store.refund_by_key(tx, payment_id, refund_key)
+        if refund is None or refund.state is not RefundState.FAILED:
+            raise NotFound
+        change = Change(at=self._clock.now(), to="processing", by=f"person:{by}", reason="asked again")
+        again = refund.again + 1
+        moved = await store.move_refund(tx, refund.id, RefundState.PROCESSING, change, trouble="", again=again)
+        if moved is None:
+            raise NotFound
+        event = RefundStarted(refund_id=refund.id, again=again)
+        await self._outbox.write(tx, event, event_id=f"refund:{refund.id}:again:{again}:0")
 
     async def _succeeded(self, refund: Refund, answer: RefundAnswer) -> None:
         now = self._clock.now()
@@ -196,12 +227,14 @@ class Refunds:
         await self._db.transact(work)
         log.info("refunded", refund_id=refund.id, payment_id=refund.payment_id)
 
-    async def _again(self, refund_id: str, round_no: int) -> None:
+    async def _again(self, refund: Refund, after: RefundStarted) -> None:
+        round_no = after.round + 1
         due_at = self._clock.now() + min(MOST_MS, FIRST_MS * 2 ** min(round_no - 1, 12))
+        spell = f"again:{after.again}:" if after.again else ""
 
         async def work(tx: Transaction) -> None:
-            event = RefundStarted(refund_id=refund_id, round=round_no)
-            await self._outbox.write(tx, event, due_at=due_at, event_id=f"refund:{refund_id}:{round_no}")
+            event = RefundStarted(refund_id=refund.id, round=round_no, again=after.again)
+            await self._outbox.write(tx, event, due_at=due_at, event_id=f"refund:{refund.id}:{spell}{round_no}")
 
         with contextlib.suppress(DuplicateKey):
             await self._db.transact(work)

@@ -15,6 +15,7 @@ from octshop_rt.core.money import Bp
 PLATFORM_SCOPE = "platform"
 
 TimeoutSeconds = Annotated[int, Meta(ge=60, le=7 * 86_400)]
+SilenceSeconds = Annotated[int, Meta(ge=60, le=30 * 86_400)]
 Days = Annotated[int, Meta(ge=1, le=3_650)]
 Count = Annotated[int, Meta(ge=1, le=1_000)]
 
@@ -26,6 +27,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     voucher_valid_days: Days = 90
     unpaid_orders_max: Count = 20  # of one buyer at a time: nobody locks up the stock with orders never paid
     commission_bp: Bp = 500
+    aftersale_silence_s: SilenceSeconds = 172_800  # a shop that does not answer for so long has agreed
     versions: tuple[int, ...] = (0, 0)  # platform, shop; 0 = no document
 
 
@@ -36,6 +38,7 @@ class PolicyPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     voucher_valid_days: Days | None = None
     unpaid_orders_max: Count | None = None
     commission_bp: Bp | None = None
+    aftersale_silence_s: SilenceSeconds | None = None
 
 
 class PolicyDocument(Struct, frozen=True, kw_only=True):
