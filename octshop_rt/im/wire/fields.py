@@ -52,7 +52,8 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `text`, `note`: text; of the bot also id (the answer's) and opts (its buttons).
     Cards (`product`, `order`, `coupon`, `aftersale`): id, title, price_fen?, picture?, a snapshot
-    and no live view; of a `coupon`: id (its campaign's), title, off: price_fen or n basis points, from min_fen?.
+    and no live view; of a `coupon`: id (its campaign's), title, off: price_fen or n basis points, from min_fen?;
+    of an `aftersale`: the sum asked back as price_fen, and ev, the case's state when it was shown.
     `image`, `voice`, `video`, `file`: file, name?, mime, size (bytes), w?, h? (pixels), ms? (length;
     of an `image` that moves, too), poster? (a `video` has a small picture).
     `location`: lat, lng, title, text? (address). `event`: ev, and what that event needs of who, to, s, text, id, n, at.
