@@ -80,7 +80,7 @@ class Piece(Struct, frozen=True, kw_only=True):
     amount_fen: Fen
 
 
-class CaseLine(Struct, frozen=True, kw_only=True):
+class AftersaleLine(Struct, frozen=True, kw_only=True):
     """What is asked back of one order line, as it was bought."""
 
     line_id: Id
@@ -106,7 +106,7 @@ class Case(Struct, frozen=True, kw_only=True):
     fingerprint: str
     reason: Reason
     words: str
-    lines: tuple[CaseLine, ...]
+    lines: tuple[AftersaleLine, ...]
     pieces: tuple[Piece, ...]
     amount_fen: Fen
     state: CaseState
@@ -150,7 +150,7 @@ class Unused(Struct, frozen=True, kw_only=True):
     uses: int
 
 
-class LineOffer(Struct, frozen=True, kw_only=True):
+class RefundLine(Struct, frozen=True, kw_only=True):
     """What of a line could be asked back, and what is chosen of it."""
 
     line_id: Id
@@ -163,10 +163,10 @@ class LineOffer(Struct, frozen=True, kw_only=True):
     amount_fen: Fen
 
 
-class Offer(Struct, frozen=True, kw_only=True):
+class RefundOffer(Struct, frozen=True, kw_only=True):
     """What a request would give back now. `case_id`: one is open already, nothing further can be asked."""
 
-    lines: tuple[LineOffer, ...]
+    lines: tuple[RefundLine, ...]
     amount_fen: Fen
     case_id: Id | None = None
 

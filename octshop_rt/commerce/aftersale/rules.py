@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from octshop_rt.commerce.aftersale.model import (
     LIFE,
+    AftersaleLine,
     Case,
-    CaseLine,
     CaseState,
-    LineOffer,
     NothingToRefund,
     NotRefundable,
     Piece,
+    RefundLine,
     Step,
     TooManyUses,
     Unused,
@@ -123,10 +123,10 @@ def opened(order: Order, pieces: tuple[Piece, ...], policy: Policy, wish: Wish, 
     )
 
 
-def case_lines(order: Order, pieces: Sequence[Piece]) -> tuple[CaseLine, ...]:
+def case_lines(order: Order, pieces: Sequence[Piece]) -> tuple[AftersaleLine, ...]:
     """What pieces are of, in the order's own words."""
     return tuple(
-        CaseLine(
+        AftersaleLine(
             line_id=line.id,
             title=line.title,
             spec=spec_text(line.spec),
@@ -139,11 +139,11 @@ def case_lines(order: Order, pieces: Sequence[Piece]) -> tuple[CaseLine, ...]:
     )
 
 
-def offers(order: Order, unused: Sequence[Unused], pieces: Sequence[Piece]) -> tuple[LineOffer, ...]:
+def offers(order: Order, unused: Sequence[Unused], pieces: Sequence[Piece]) -> tuple[RefundLine, ...]:
     """Every line with what can be asked back of it and what `pieces` would."""
     chosen = {line.line_id: line for line in case_lines(order, pieces)}
     return tuple(
-        LineOffer(
+        RefundLine(
             line_id=line.id,
             title=line.title,
             spec=spec_text(line.spec),

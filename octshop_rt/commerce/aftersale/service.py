@@ -13,9 +13,9 @@ from octshop_rt.commerce.aftersale.model import (
     CaseState,
     Decided,
     NothingToRefund,
-    Offer,
     Piece,
     ReasonNeeded,
+    RefundOffer,
     WantedBack,
     Wish,
 )
@@ -59,7 +59,7 @@ class AftersaleService:
         self._vouchers = vouchers
         self._course = course
 
-    async def offer(self, buyer: Buyer, order_id: str, wanted: Sequence[WantedBack]) -> Offer:
+    async def offer(self, buyer: Buyer, order_id: str, wanted: Sequence[WantedBack]) -> RefundOffer:
         """What could be asked back now, and what `wanted` (nothing: all of it) would give. Refuses as `ask` does, but
         an order of which nothing can be asked back has an empty offer.
         """
@@ -73,7 +73,7 @@ class AftersaleService:
                 raise
             takes = []
         pieces = [rules.piece(one, await self._vouchers.worth_fen(self._db, one.voucher_id, one.uses)) for one in takes]
-        return Offer(
+        return RefundOffer(
             lines=rules.offers(order, unused, pieces),
             amount_fen=sum(one.amount_fen for one in pieces),
             case_id=open_case.id if open_case else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from octshop_rt.commerce.aftersale.model import SYSTEM, Case, CaseLine, CaseState, Reason, Step
+from octshop_rt.commerce.aftersale.model import SYSTEM, AftersaleLine, Case, CaseState, Reason, Step
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.errors import Lang
 from octshop_rt.core.money import Fen
@@ -39,7 +39,7 @@ _STORY: dict[tuple[str, bool], tuple[str, str]] = {
 }
 
 
-class CaseMoment(Struct, frozen=True, kw_only=True):
+class AftersaleMoment(Struct, frozen=True, kw_only=True):
     """One entry of the case's story; `words` are a person's own."""
 
     at: Millis
@@ -48,7 +48,7 @@ class CaseMoment(Struct, frozen=True, kw_only=True):
     words: str = ""
 
 
-class CaseView(Struct, frozen=True, kw_only=True):
+class AftersaleView(Struct, frozen=True, kw_only=True):
     """A case as shown to its buyer and its shop."""
 
     id: str
@@ -63,13 +63,13 @@ class CaseView(Struct, frozen=True, kw_only=True):
     reason: Reason
     reason_text: str
     words: str
-    lines: tuple[CaseLine, ...]
+    lines: tuple[AftersaleLine, ...]
     amount_fen: Fen
     asked_at: Millis
     decide_until: Millis
     refusal: str
     refunded_at: Millis | None
-    timeline: tuple[CaseMoment, ...]
+    timeline: tuple[AftersaleMoment, ...]
 
 
 def _in(lang: Lang, words: tuple[str, str]) -> str:
@@ -82,9 +82,9 @@ def label_data(case: Case) -> dict[str, object]:
     return {"label_zh": zh, "label_en": en, "state": str(case.state)}
 
 
-def view(case: Case, lang: Lang) -> CaseView:
+def view(case: Case, lang: Lang) -> AftersaleView:
     """A case in a person's language."""
-    return CaseView(
+    return AftersaleView(
         id=case.id,
         order_id=case.order_id,
         shop_id=case.shop_id,
@@ -107,7 +107,7 @@ def view(case: Case, lang: Lang) -> CaseView:
     )
 
 
-def _moment(step: Step, lang: Lang) -> CaseMoment:
+def _moment(step: Step, lang: Lang) -> AftersaleMoment:
     words = step.reason if step.after == CaseState.REFUSED else ""
     text = _in(lang, _STORY[step.after, step.by == SYSTEM])
-    return CaseMoment(at=step.at, state=CaseState(step.after), text=text, words=words)
+    return AftersaleMoment(at=step.at, state=CaseState(step.after), text=text, words=words)

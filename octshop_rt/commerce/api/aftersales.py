@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from octshop_rt.commerce.aftersale.model import MOST_LINES, CaseState, WantedBack
-from octshop_rt.commerce.aftersale.views import CaseView
+from octshop_rt.commerce.aftersale.views import AftersaleView
 
 WantedBacks = Annotated[tuple[WantedBack, ...], Meta(max_length=MOST_LINES)]
 Filter = Literal["waiting", "refunding", "ended"]
@@ -18,8 +18,8 @@ FILTERS: dict[Filter, tuple[CaseState, ...]] = {
 }
 
 
-class Cases(Struct, frozen=True, kw_only=True):
+class Aftersales(Struct, frozen=True, kw_only=True):
     """One page of cases, newest first."""
 
-    items: list[CaseView]
+    items: list[AftersaleView]
     next: str | None

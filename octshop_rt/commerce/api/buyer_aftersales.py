@@ -10,15 +10,15 @@ from octshop_rt.commerce.aftersale.model import (
     Decided,
     NothingToRefund,
     NotRefundable,
-    Offer,
     Reason,
+    RefundOffer,
     TooManyUses,
     Wish,
     Words,
 )
 from octshop_rt.commerce.aftersale.service import AftersaleService
-from octshop_rt.commerce.aftersale.views import CaseView, view
-from octshop_rt.commerce.api.aftersales import Cases, WantedBacks
+from octshop_rt.commerce.aftersale.views import AftersaleView, view
+from octshop_rt.commerce.api.aftersales import Aftersales, WantedBacks
 from octshop_rt.commerce.api.buyer_shops import Cursor
 from octshop_rt.core.auth.model import BUYER, Buyer
 from octshop_rt.core.clock import MINUTE
@@ -31,7 +31,7 @@ ASKS = Limit(name="aftersale.ask", burst=10, per_ms=MINUTE)
 REFUSALS = (NothingToRefund, NotRefundable, TooManyUses)
 
 
-class AskOffer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RefundOfferWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What would so many uses give back? No lines: all that is unused."""
 
     lines: WantedBacks = ()
@@ -48,7 +48,7 @@ class Ask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expected_fen: Fen
 
 
-class CasesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AftersalesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of one order, or of all."""
 
     order_id: Id | None = None
@@ -69,8 +69,8 @@ class BuyerAftersales:
                 "/buyer/orders/{order_id}/refund-offers",
                 self.offer,
                 permission=BUYER,
-                body=AskOffer,
-                answer=Offer,
+                body=RefundOfferWish,
+                answer=RefundOffer,
                 errors=REFUSALS,
                 summary="What of an order could be asked back now, and what it is worth",
             ),
@@ -80,7 +80,7 @@ class BuyerAftersales:
                 self.ask,
                 permission=BUYER,
                 body=Ask,
-                answer=CaseView,
+                answer=AftersaleView,
                 status=201,
                 errors=(*REFUSALS, AmountChanged, AlreadyOpen, RequestConflict),
                 summary="Ask for the money of unused goods; they cannot be used meanwhile",
@@ -91,8 +91,8 @@ class BuyerAftersales:
                 "/buyer/aftersales",
                 self.cases,
                 permission=BUYER,
-                query=CasesQuery,
-                answer=Cases,
+                query=AftersalesQuery,
+                answer=Aftersales,
                 summary="Own after-sale cases, newest first",
             ),
             Route(
@@ -100,7 +100,7 @@ class BuyerAftersales:
                 "/buyer/aftersales/{aftersale_id}",
                 self.case,
                 permission=BUYER,
-                answer=CaseView,
+                answer=AftersaleView,
                 summary="One of one's own cases",
             ),
             Route(
@@ -108,16 +108,16 @@ class BuyerAftersales:
                 "/buyer/aftersales/{aftersale_id}/withdraw",
                 self.withdraw,
                 permission=BUYER,
-                answer=CaseView,
+                answer=AftersaleView,
                 errors=(Decided,),
                 summary="Withdraw a request the shop has not answered; the goods can be used again",
             ),
         ]
 
-    async def offer(self, call: Call[Buyer], body: AskOffer) -> Offer:
+    async def offer(self, call: Call[Buyer], body: RefundOfferWish) -> RefundOffer:
         return await self._cases.offer(call.who, call.path["order_id"], body.lines)
 
-    async def ask(self, call: Call[Buyer], body: Ask) -> CaseView:
+    async def ask(self, call: Call[Buyer], body: Ask) -> AftersaleView:
         wish = Wish(
             request_id=body.request_id,
             order_id=body.order_id,
@@ -128,13 +128,13 @@ class BuyerAftersales:
         )
         return view(await self._cases.ask(call.who, wish), call.lang)
 
-    async def cases(self, call: Call[Buyer]) -> Cases:
-        asked: CasesQuery = call.query
+    async def cases(self, call: Call[Buyer]) -> Aftersales:
+        asked: AftersalesQuery = call.query
         rows, following = await self._cases.of_buyer(call.who, order_id=asked.order_id, cursor=asked.cursor)
-        return Cases(items=[view(case, call.lang) for case in rows], next=following)
+        return Aftersales(items=[view(case, call.lang) for case in rows], next=following)
 
-    async def case(self, call: Call[Buyer]) -> CaseView:
+    async def case(self, call: Call[Buyer]) -> AftersaleView:
         return view(await self._cases.of(call.who, call.path["aftersale_id"]), call.lang)
 
-    async def withdraw(self, call: Call[Buyer]) -> CaseView:
+    async def withdraw(self, call: Call[Buyer]) -> AftersaleView:
         return view(await self._cases.withdraw(call.who, call.path["aftersale_id"]), call.lang)

@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 
 from octshop_rt.commerce.aftersale.model import Decided, ReasonNeeded
 from octshop_rt.commerce.aftersale.service import AftersaleService
-from octshop_rt.commerce.aftersale.views import CaseView, view
-from octshop_rt.commerce.api.aftersales import FILTERS, Cases, Filter
+from octshop_rt.commerce.aftersale.views import AftersaleView, view
+from octshop_rt.commerce.api.aftersales import FILTERS, Aftersales, Filter
 from octshop_rt.commerce.api.buyer_shops import Cursor
 from octshop_rt.commerce.member.service import Members
 from octshop_rt.core.auth.model import Right, ShopStaff, at_shop
@@ -17,7 +17,7 @@ from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id
 
 
-class ShopCasesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ShopAftersalesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """In one state or in all; of one buyer or of all."""
 
     state: Filter | None = None
@@ -31,7 +31,7 @@ class Refusal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=300)]
 
 
-class WaitingCases(Struct, frozen=True, kw_only=True):
+class AftersalesWaiting(Struct, frozen=True, kw_only=True):
     """How many cases wait for the shop."""
 
     waiting: int
@@ -52,8 +52,8 @@ class ShopAftersales:
                 "/shop/{shop_id}/aftersales",
                 self.cases,
                 permission=at_shop(Right.ORDERS),
-                query=ShopCasesQuery,
-                answer=Cases,
+                query=ShopAftersalesQuery,
+                answer=Aftersales,
                 summary="After-sale cases of the shop, newest first",
             ),
             Route(
@@ -61,7 +61,7 @@ class ShopAftersales:
                 "/shop/{shop_id}/aftersales/count",
                 self.count,
                 permission=at_shop(Right.ORDERS),
-                answer=WaitingCases,
+                answer=AftersalesWaiting,
                 summary="How many cases wait for the shop",
             ),
             Route(
@@ -69,7 +69,7 @@ class ShopAftersales:
                 "/shop/{shop_id}/aftersales/{aftersale_id}",
                 self.case,
                 permission=at_shop(Right.ORDERS),
-                answer=CaseView,
+                answer=AftersaleView,
                 summary="One case",
             ),
             *self._answers(),
@@ -82,7 +82,7 @@ class ShopAftersales:
                 "/shop/{shop_id}/aftersales/{aftersale_id}/agree",
                 self.agree,
                 permission=at_shop(Right.MANAGE),
-                answer=CaseView,
+                answer=AftersaleView,
                 errors=(Decided,),
                 summary="Give the money back, by the way it was paid",
             ),
@@ -92,7 +92,7 @@ class ShopAftersales:
                 self.refuse,
                 permission=at_shop(Right.MANAGE),
                 body=Refusal,
-                answer=CaseView,
+                answer=AftersaleView,
                 errors=(Decided, ReasonNeeded),
                 summary="Refuse with a reason; the goods can be used again",
             ),
@@ -101,32 +101,32 @@ class ShopAftersales:
                 "/shop/{shop_id}/aftersales/{aftersale_id}/press",
                 self.press,
                 permission=at_shop(Right.MANAGE),
-                answer=CaseView,
+                answer=AftersaleView,
                 errors=(Decided,),
                 summary="Ask the channel about a refund that was held up once more",
             ),
         ]
 
-    async def cases(self, call: Call[ShopStaff]) -> Cases:
-        asked: ShopCasesQuery = call.query
+    async def cases(self, call: Call[ShopStaff]) -> Aftersales:
+        asked: ShopAftersalesQuery = call.query
         buyer_id = asked.buyer_id
         if buyer_id is not None:  # chat may know a buyer by the guest they were; cases are the member's
             buyer_id = (await self._members.behind([buyer_id])).get(buyer_id, buyer_id)
         states = () if asked.state is None else FILTERS[asked.state]
         rows, following = await self._cases.of_shop(call.who, states=states, buyer_id=buyer_id, cursor=asked.cursor)
-        return Cases(items=[view(case, call.lang) for case in rows], next=following)
+        return Aftersales(items=[view(case, call.lang) for case in rows], next=following)
 
-    async def count(self, call: Call[ShopStaff]) -> WaitingCases:
-        return WaitingCases(waiting=await self._cases.waiting_at(call.who))
+    async def count(self, call: Call[ShopStaff]) -> AftersalesWaiting:
+        return AftersalesWaiting(waiting=await self._cases.waiting_at(call.who))
 
-    async def case(self, call: Call[ShopStaff]) -> CaseView:
+    async def case(self, call: Call[ShopStaff]) -> AftersaleView:
         return view(await self._cases.at(call.who, call.path["aftersale_id"]), call.lang)
 
-    async def agree(self, call: Call[ShopStaff]) -> CaseView:
+    async def agree(self, call: Call[ShopStaff]) -> AftersaleView:
         return view(await self._cases.agree(call.who, call.path["aftersale_id"]), call.lang)
 
-    async def refuse(self, call: Call[ShopStaff], body: Refusal) -> CaseView:
+    async def refuse(self, call: Call[ShopStaff], body: Refusal) -> AftersaleView:
         return view(await self._cases.refuse(call.who, call.path["aftersale_id"], body.reason), call.lang)
 
-    async def press(self, call: Call[ShopStaff]) -> CaseView:
+    async def press(self, call: Call[ShopStaff]) -> AftersaleView:
         return view(await self._cases.press_on(call.who, call.path["aftersale_id"]), call.lang)
