@@ -1,5 +1,6 @@
 // The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
 import { chatWords } from '@kit/chat/words'
+import { couponWords } from '@kit/coupon/words'
 import { addWords } from '@kit/i18n'
 import { pushWords } from '@kit/push/words'
 import { createRouter, createWebHistory } from 'vue-router'
@@ -28,7 +29,9 @@ export const router = createRouter({
     { path: '/me', name: 'me', component: async () => (await Promise.all([import('./pages/Me.vue'), addWords(pushWords)]))[0], meta: { tab: 'me', title: 'tab.me' } },
     { path: '/s/:shop', name: 'shop', component: () => import('./pages/Shop.vue'), meta: { title: 'shop.title' } },
     { path: '/p/:product', name: 'product', component: () => import('./pages/Product.vue'), meta: { title: 'product.title' } },
-    { path: '/checkout', name: 'checkout', component: () => import('./pages/Checkout.vue'), meta: { person: true, title: 'checkout.title' } },
+    { path: '/activity/:campaign', name: 'activity', component: async () => (await Promise.all([import('./pages/Campaign.vue'), addWords(couponWords)]))[0], meta: { title: 'coupons.activity' } },
+    { path: '/coupons', name: 'coupons', component: async () => (await Promise.all([import('./pages/Coupons.vue'), addWords(couponWords)]))[0], meta: { person: true, title: 'coupons.title' } },
+    { path: '/checkout', name: 'checkout', component: async () => (await Promise.all([import('./pages/Checkout.vue'), addWords(couponWords)]))[0], meta: { person: true, title: 'checkout.title' } },
     { path: '/pay', name: 'pay', component: () => import('./pages/Pay.vue'), meta: { person: true, title: 'pay.title' } },
     { path: '/orders', name: 'orders', component: () => import('./pages/Orders.vue'), meta: { person: true, title: 'orders.title' } },
     { path: '/orders/:order', name: 'order', component: () => import('./pages/OrderDetail.vue'), meta: { person: true, title: 'order.title' } },

@@ -2,9 +2,10 @@
 // it is opened. Its name is `settings.part.<name>`, what it is for `settings.part.<name>_why`.
 import type { Loaders } from '@kit/i18n'
 import { answerParts } from './answers/parts'
+import { offerParts } from './offers/parts'
 import { serviceParts } from './service/parts'
 
-export const groups = ['service', 'answers', 'guard', 'records'] as const
+export const groups = ['service', 'answers', 'offers', 'guard', 'records'] as const
 
 export interface Part {
   /** Below /agent/settings/. */
@@ -18,4 +19,4 @@ export interface Part {
   words?: Loaders
 }
 
-export const parts: readonly Part[] = [...serviceParts, ...answerParts]
+export const parts: readonly Part[] = [...serviceParts, ...answerParts, ...offerParts]

@@ -18,6 +18,8 @@ export interface Body {
   id?: string
   title?: string
   price_fen?: number
+  /** Of a coupon: from which spend it holds; it takes off price_fen, or n basis points. */
+  min_fen?: number
   picture?: string
   /** Buttons under an automatic answer, whose id is `id`. */
   opts?: { id: string; text: string }[]
@@ -42,7 +44,7 @@ export interface Body {
 
 /** Where the buyer came from. */
 export interface Context {
-  k: 'shop' | 'product' | 'order'
+  k: 'shop' | 'product' | 'order' | 'activity'
   id: string
   title?: string
 }
