@@ -30,7 +30,7 @@ export const sections: Section[] = [
   { path: '', name: 'desk', icon: MessagesSquare, right: 'chat.answer', page: () => import('./pages/Workbench.vue') },
   { path: 'messages', name: 'messages', icon: Inbox, right: 'chat.answer', page: () => import('./pages/LeftMessages.vue') },
   { path: 'search', name: 'search', icon: Search, right: 'chat.answer', page: () => import('./search/SearchPage.vue'), words: [search, board, figures] },
-  { path: 'board', name: 'board', icon: LayoutDashboard, right: 'shop.manage', page: () => import('./board/BoardPage.vue'), words: [board, figures, search] },
+  { path: 'board', name: 'board', icon: LayoutDashboard, right: 'shop.manage', page: () => import('./board/BoardPage.vue'), words: [board, figures, reports, search] },
   { path: 'reports', name: 'reports', icon: ChartColumn, right: 'chat.answer', page: () => import('./reports/ReportsPage.vue'), words: [reports, figures] },
   { path: 'quality', name: 'quality', icon: ClipboardCheck, right: 'chat.answer', page: () => import('./quality/QualityPage.vue'), words: [quality, reports, search, figures] },
   {

@@ -18,6 +18,7 @@ from octshop_rt.im.desk import store
 from octshop_rt.im.desk.checks import CHECKS
 from octshop_rt.im.desk.model import LIFE, Case
 from octshop_rt.im.desk.settings import DeskPatch
+from octshop_rt.im.desk.shift_store import SHIFTS
 from tests.desk.kit import MANAGER, SHOP, Node, at, buyer, node, staff
 
 PEOPLE = ("U1", "U2")
@@ -139,7 +140,7 @@ async def test_whatever_is_done_in_whatever_order_what_always_holds_holds(db: Da
     @given(st.integers(0, 2**32))
     def walks(seed: int) -> None:
         async def fresh() -> None:
-            await db.wipe([store.CASES, store.AGENTS, store.SHIFTS, store.SWEEPS])
+            await db.wipe([store.CASES, store.AGENTS, SHIFTS, store.SWEEPS])
             await _walk(db, random.Random(seed))
 
         asyncio.run_coroutine_threadsafe(fresh(), loop).result(120)

@@ -18,6 +18,7 @@ from octshop_rt.im.desk.checks import CHECKS
 from octshop_rt.im.desk.messages import Messages
 from octshop_rt.im.desk.model import DESK, Case, Seating, Step
 from octshop_rt.im.desk.settings import DeskPatch, Holiday
+from octshop_rt.im.desk.shift_store import SHIFTS
 from octshop_rt.im.guard import store as guard_store
 from octshop_rt.im.guard.model import RuleBook, Sensitive, Word
 from octshop_rt.im.guard.service import Guard
@@ -114,7 +115,7 @@ async def test_an_agent_who_drops_loses_the_unanswered_after_the_grace_and_keeps
         await here(one, "U1")
         await turn(one)
         assert (await one.desk.cases.one(waiting.id)).person_id == "U1"  # back: better than nobody
-        shifts = [(shift.was, shift.now) async for shift in store.SHIFTS.scan(db, {})]
+        shifts = [(shift.was, shift.now) async for shift in SHIFTS.scan(db, {})]
         assert shifts == [(None, "online"), ("online", "gone"), ("online", "back")]
 
 
@@ -141,7 +142,7 @@ async def test_a_manager_sends_an_agent_to_lunch_and_the_record_says_who_did(db:
         case = await one.asks("B1")
         await turn(one)
         assert (await one.desk.cases.one(case.id)).state == "queued"
-        assert [shift.by async for shift in store.SHIFTS.scan(db, {})] == ["", "U-boss"]
+        assert [shift.by async for shift in SHIFTS.scan(db, {})] == ["", "U-boss"]
 
 
 async def test_a_crash_between_the_two_updates_leaks_a_place_that_fsck_names_and_upkeep_frees(

@@ -82,6 +82,8 @@ KNOCKS: dict[str, dict[str, Make]] = {
     f"GET {DESK}/figures/mine": _shops(f"figures/mine?{SPAN}"),
     f"GET {DESK}/reports": _shops(f"reports?{SPAN}"),
     f"GET {DESK}/reports/mine": _shops(f"reports/mine?{SPAN}"),
+    f"GET {DESK}/reports/work": _shops(f"reports/work?{SPAN}"),
+    f"GET {DESK}/reports/work/mine": _shops(f"reports/work/mine?{SPAN}"),
     f"GET {DESK}/reports/file": _shops(f"reports/file?{SPAN}&form=csv"),
     f"GET {DESK}/conversations/{{conversation_id}}/log": _things("conversations", "talk", "/log"),
     f"GET {DESK}/conversations/{{conversation_id}}/export": _things("conversations", "talk", "/export"),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from octshop_rt.core.auth.model import Right, ShopStaff
 from octshop_rt.core.clock import SHANGHAI, TestClock, from_datetime
 from octshop_rt.core.ids import Ids
@@ -13,13 +15,15 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log_store
 from octshop_rt.im.conversation.model import Conversation, Entry
 from octshop_rt.im.conversation.rules import fingerprint
+from octshop_rt.im.desk import shift_store
 from octshop_rt.im.desk import store as desk_store
-from octshop_rt.im.desk.model import Agent, Case, Step
+from octshop_rt.im.desk.model import Agent, AgentStatus, Case, Shift, Step
 from octshop_rt.im.wire.fields import Body, EntryKind, Role
 
 SHOP = "S1"
 DAY = "2026-03-02"
 Stage = Literal["new", "bot", "queued", "human", "ended"]
+ShiftNow = AgentStatus | Literal["gone", "back"]
 
 
 def at(clock: str, day: str = DAY) -> int:
@@ -52,6 +56,21 @@ class Script:
                     status="online", status_at=1, seen_at=1, cap=5, groups=(group,),
                 ),
             )  # fmt: skip
+
+    async def shifts(self, person: str, *lines: tuple[str, str, str], day: str = DAY, seen: str = "") -> None:
+        """`lines`: (time, state, reason); the state may say who chose it: `busy<boss`. `seen`: last sign of life."""
+        was: AgentStatus | None = None
+        for moment, state, reason in lines:
+            now, _, by = state.partition("<")
+            row = Shift(
+                id=Ids(TestClock(at(moment, day))).new("Z"), shop_id=self.shop_id, agent_id=f"{self.shop_id}:{person}",
+                was=was, now=msgspec.convert(now, ShiftNow), reason=reason, at=at(moment, day), by=by,
+            )  # fmt: skip
+            await shift_store.add(self.db, row)
+            if state not in {"gone", "back"}:
+                was = msgspec.convert(now, AgentStatus)
+        if seen:
+            await desk_store.seen(self.db, [person], at(seen, day))
 
     async def talk(self, buyer: str, moment: int) -> str:
         """The conversation of a buyer with the shop."""

@@ -13,13 +13,14 @@ from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.routes import Call, Limit, Raw, Route
 from octshop_rt.core.ids import Id
 from octshop_rt.im.api.desk_views import Named
-from octshop_rt.im.insight import sheets
+from octshop_rt.im.insight import sheets, work_sheets
 from octshop_rt.im.insight.disputes import Disputes
 from octshop_rt.im.insight.figures import Cut, Figures
 from octshop_rt.im.insight.lookup import Lookup, Place
 from octshop_rt.im.insight.model import BadKeeping, BadSpan, Hold, OnHold, Shown, Trace
 from octshop_rt.im.insight.naming import Naming
 from octshop_rt.im.insight.reports import Live, Report, Reports
+from octshop_rt.im.insight.worktimes import WorkReport
 from octshop_rt.im.wire.fields import Seq
 from octshop_rt.im.wire.outgoing import Ent
 
@@ -37,11 +38,11 @@ class ReportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As ReportQuery, and in which form."""
+    """As ReportQuery, or `work` for working time; and in which form."""
 
     since: Millis
     until: Millis
-    by: Cut = "day"
+    by: Cut | Literal["work"] = "day"
     form: Literal["csv", "xlsx"] = "xlsx"
 
 
@@ -164,6 +165,15 @@ class InsightApi:
                 errors=(BadSpan,), summary="The same as a file", limit=REPORTS,
             ),
             Route(
+                "GET", f"{desk}/reports/work", self._work, permission=manages, query=SpanQuery, answer=WorkReport,
+                errors=(BadSpan,), summary="Working time by agent and day: at work, online, serving, away and why",
+                limit=REPORTS,
+            ),
+            Route(
+                "GET", f"{desk}/reports/work/mine", self._own_work, permission=answers, query=SpanQuery,
+                answer=WorkReport, errors=(BadSpan,), summary="One's own working time by day", limit=REPORTS,
+            ),
+            Route(
                 "GET", f"{talk}/log", self._read, permission=answers, query=PlaceQuery, answer=TalkPage,
                 errors=(NotFound,), summary="A conversation at any place of it, without a trace",
             ),
@@ -218,11 +228,24 @@ class InsightApi:
         asked: ReportQuery = call.query
         return await self._reports.report(call.who, asked.since, asked.until, asked.by)
 
+    async def _work(self, call: Call[ShopStaff]) -> WorkReport:
+        asked: SpanQuery = call.query
+        return await self._reports.work.report(call.who, asked.since, asked.until)
+
+    async def _own_work(self, call: Call[ShopStaff]) -> WorkReport:
+        asked: SpanQuery = call.query
+        return await self._reports.work.mine(call.who, asked.since, asked.until)
+
     async def _file(self, call: Call[ShopStaff]) -> Raw:
         asked: FileQuery = call.query
-        report = await self._reports.report(call.who, asked.since, asked.until, asked.by)
-        write = sheets.as_csv if asked.form == "csv" else sheets.as_xlsx
-        body = await asyncio.to_thread(write, report, call.lang)
+        if asked.by == "work":
+            work = await self._reports.work.report(call.who, asked.since, asked.until)
+            body = await asyncio.to_thread(
+                work_sheets.as_csv if asked.form == "csv" else work_sheets.as_xlsx, work, call.lang
+            )
+        else:
+            report = await self._reports.report(call.who, asked.since, asked.until, asked.by)
+            body = await asyncio.to_thread(sheets.as_csv if asked.form == "csv" else sheets.as_xlsx, report, call.lang)
         kind = "text/csv" if asked.form == "csv" else _XLSX
         return _download(body, kind, f"service-{asked.by}.{asked.form}")
 

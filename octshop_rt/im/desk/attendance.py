@@ -9,12 +9,12 @@ import structlog
 from msgspec import structs
 
 from octshop_rt.core.auth.model import ShopStaff
-from octshop_rt.core.clock import SECOND, Clock
+from octshop_rt.core.clock import SECOND, Clock, Millis
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import end
-from octshop_rt.im.desk import store
+from octshop_rt.im.desk import rules, shift_store, store
 from octshop_rt.im.desk.cases import Cases
 from octshop_rt.im.desk.model import Agent, AgentStatus, DeskChanged, Shift
 from octshop_rt.im.desk.office import Office
@@ -74,6 +74,8 @@ class Attendance:
         (if there is room now) the queue.
         """
         now = self._clock.now()
+        if there and 0 < row.seen_at < now - rules.HERE_MS and row.gone_at is None:
+            await self._left(row, now)
         for _ in range(5):
             after = structs.replace(
                 row, status=status, reason=reason, status_at=now, name=name or row.name,
@@ -86,7 +88,7 @@ class Attendance:
         else:
             raise DeskChanged
         if row.status != status or row.reason != reason or row.seen_at == 0:
-            await store.add_shift(
+            await shift_store.add(
                 self._db,
                 Shift(
                     id=self._ids.new("Z"), shop_id=row.shop_id, agent_id=row.id,
@@ -102,18 +104,32 @@ class Attendance:
     async def seen(self, person_ids: list[str]) -> None:
         """They are there, at every desk of theirs."""
         now = self._clock.now()
-        for gone in await store.were_gone(self._db, person_ids):
-            if await store.back(self._db, gone.id) is None:
+        for gone in await store.missed(self._db, person_ids, now - rules.HERE_MS):
+            if gone.gone_at is None:
+                await self._left(gone, now)
+            if await store.back(self._db, gone.id, now) is None:
                 continue  # another node has seen them too, and says so
             row = Shift(
                 id=self._ids.new("Z"), shop_id=gone.shop_id, agent_id=gone.id, was=gone.status, now="back", reason="",
                 at=now,
             )  # fmt: skip
-            await store.add_shift(self._db, row)
+            await shift_store.add(self._db, row)
             self._telling.queue(gone.shop_id)
         if await store.seen(self._db, person_ids, now):
             for person_id in person_ids:
                 self._renewed[person_id] = now
+
+    async def _left(self, row: Agent, now: Millis) -> None:
+        """Write down, once, that somebody who is seen again was away for longer than presence is good for. Upkeep notes
+        at once those who hold buyers; for all others it is soon enough when they come back.
+        """
+        if row.status == "offline" or await store.gone(self._db, row.id, now, now - rules.HERE_MS) is None:
+            return
+        lost = Shift(
+            id=self._ids.new("Z"), shop_id=row.shop_id, agent_id=row.id, was=row.status, now="gone", reason="dropped",
+            at=row.seen_at + rules.HERE_MS,
+        )  # fmt: skip
+        await shift_store.add(self._db, lost)
 
     async def look(self) -> None:
         """Renew those who have just come and those whose presence grows old."""

@@ -180,8 +180,8 @@ class Serves(Struct, frozen=True):
 
 
 class Shift(Struct, frozen=True, kw_only=True):
-    """An agent changed state, or was missed: the record of working time. No page shows it; it answers a shop that asks
-    who was there when a buyer waited, and who sent an agent to lunch.
+    """An agent changed state, or was missed: the record of working time, from which it is added up. `at` of one who is
+    gone: until then their last sign of life was good for.
     """
 
     id: str

@@ -8,8 +8,12 @@ from typing import Any
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.reading import earliest_id
-from octshop_rt.im.desk import office_store, store
-from octshop_rt.im.desk.model import OPEN, Agent, Case, Group
+from octshop_rt.im.desk import office_store, shift_store, store
+from octshop_rt.im.desk.model import OPEN, Agent, Case, Group, Shift
+
+# How a person came into a span is told by the last line of the record before it; what a manager chose for somebody who
+# is not there tells less, and that does not happen so often in a row.
+_LINES_BEFORE = 20
 
 
 class CaseBook:
@@ -59,6 +63,17 @@ class CaseBook:
 
     async def agents(self, shop_id: str) -> list[Agent]:
         return await store.agents(self._db, shop_id)
+
+    async def shifts(self, shop_id: str, since: Millis, until: Millis) -> list[Shift]:
+        """The record of working time in [since, until), in order."""
+        return await shift_store.between(self._db, shop_id, since, until)
+
+    async def shifts_before(self, agents: Sequence[Agent], before: Millis) -> dict[str, list[Shift]]:
+        """The last few lines of each agent's record before a moment, in order."""
+        return {
+            one.id: await shift_store.last_before(self._db, one.shop_id, one.id, before, _LINES_BEFORE)
+            for one in agents
+        }
 
     async def groups(self, shop_id: str) -> list[Group]:
         """Gone ones too: their figures stay."""

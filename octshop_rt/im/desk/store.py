@@ -11,7 +11,7 @@ import structlog
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
-from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Serves, Shift, Sweep
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Serves, Sweep
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,6 @@ AGENTS = Collection(
     indexes=[index("shop_id", "status"), index("person_id"), index("load")],
     shard_key=("shop_id",),
 )
-SHIFTS = Collection("im", "desk_shifts", Shift, indexes=[index("shop_id", "at")], shard_key=("shop_id",))
 RUSHES = Collection("im", "desk_rushes", Rush, shard_key=("_id",))
 SWEEPS = Collection("im", "desk_sweeps", Sweep, shard_key=("_id",))
 
@@ -347,22 +346,23 @@ async def gone(db: Database, agent_id: str, at: Millis, seen_before: Millis) -> 
     return await AGENTS.change(db, lost, {"$set": {"gone_at": at}, "$inc": {"rev": 1}})
 
 
-async def back(db: Database, agent_id: str) -> Agent | None:
-    """Note, once, that this agent is there again; None if another node has."""
-    return await AGENTS.change(db, {"_id": agent_id, "gone_at": {"$gt": 0}}, {"$set": {"gone_at": None}})
+async def back(db: Database, agent_id: str, at: Millis) -> Agent | None:
+    """Note, once, that this agent is there again; None if another node has. Seen in the same update: else the next node
+    would find them missed once more.
+    """
+    there = {"$set": {"gone_at": None}, "$max": {"seen_at": at}}
+    return await AGENTS.change(db, {"_id": agent_id, "gone_at": {"$gt": 0}}, there)
 
 
-async def were_gone(db: Database, person_ids: Sequence[str]) -> list[Agent]:
-    return await AGENTS.many(db, {"person_id": {"$in": list(person_ids)}, "gone_at": {"$gt": 0}})
+async def missed(db: Database, person_ids: Sequence[str], before: Millis) -> list[Agent]:
+    """Of these people's desks those where they were noted as gone, or were last seen before `before`."""
+    lost = [{"gone_at": {"$gt": 0}}, {"seen_at": {"$gt": 0, "$lt": before}}]
+    return await AGENTS.many(db, {"person_id": {"$in": list(person_ids)}, "$or": lost})
 
 
 async def loaded_agents(db: Database) -> list[Agent]:
     """Everyone who holds a place."""
     return await _legible(db, AGENTS, {"load": {"$gt": 0}})
-
-
-async def add_shift(db: Database, row: Shift) -> None:
-    await SHIFTS.insert(db, row)
 
 
 # --- turns ------------------------------------------------------------------------------------------------------------

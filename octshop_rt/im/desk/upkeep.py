@@ -18,7 +18,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.tasks import end
 from octshop_rt.im.conversation.hindsight import Hindsight
-from octshop_rt.im.desk import office_store, rules, store
+from octshop_rt.im.desk import office_store, rules, shift_store, store
 from octshop_rt.im.desk.cases import Cases
 from octshop_rt.im.desk.intake import Intake
 from octshop_rt.im.desk.model import DESK, Agent, Case, Shift
@@ -146,9 +146,9 @@ class Upkeep:
             if gone is not None:
                 row = Shift(
                     id=self._ids.new("Z"), shop_id=agent.shop_id, agent_id=agent.id, was=agent.status, now="gone",
-                    reason="dropped", at=now,
+                    reason="dropped", at=min(now, gone.seen_at + rules.HERE_MS),
                 )  # fmt: skip
-                await store.add_shift(self._db, row)
+                await shift_store.add(self._db, row)
                 self._telling.agent(gone)
                 self._telling.queue(agent.shop_id)
         for case in await store.of_agent(self._db, agent.id):

@@ -20,6 +20,8 @@ from octshop_rt.im.insight import figures, rules, store
 from octshop_rt.im.insight.figures import Cut, Figures
 from octshop_rt.im.insight.model import MOST_DAYS, BadSpan, Fact, Kept, Rating, Summary
 from octshop_rt.im.insight.rules import Line, Step, Stretch
+from octshop_rt.im.insight.worktime import Work
+from octshop_rt.im.insight.worktimes import Worktimes
 
 # A line said before the end may reach the log a little after it: facts are kept when nothing can arrive any more.
 SETTLED_MS = MINUTE
@@ -60,7 +62,9 @@ class Now(Struct, frozen=True, kw_only=True):
 
 
 class Live(Struct, frozen=True, kw_only=True):
-    """The board: now, today so far, by agent and by hour; `before`: yesterday until this time of day."""
+    """The board: now, today so far, by agent and by hour; `before`: yesterday until this time of day. `work`: today's
+    working time by person.
+    """
 
     now: Now
     today: Figures
@@ -68,6 +72,7 @@ class Live(Struct, frozen=True, kw_only=True):
     hours: list[Part]
     before: Figures
     hours_before: list[Part]
+    work: dict[str, Work]
 
 
 class Reports:
@@ -78,6 +83,7 @@ class Reports:
         self._clock = clock
         self._log = Log(db)
         self._cases = CaseBook(db)
+        self.work = Worktimes(db, clock)
         self._past: dict[tuple[str, Millis], tuple[Millis, list[Fact]]] = {}  # oldest first
 
     async def report(self, staff: ShopStaff, since: Millis, until: Millis, by: Cut) -> Report:
@@ -100,6 +106,7 @@ class Reports:
             hours=parts_of(found, "hour", {}),
             before=figures.figures(figures.between(past, since - DAY, now - DAY)),
             hours_before=parts_of(past, "hour", {}),
+            work=await self.work.today(staff.shop_id, since, until),
         )
 
     async def _day_before(self, shop_id: str, since: Millis) -> list[Fact]:

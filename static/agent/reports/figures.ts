@@ -38,6 +38,13 @@ export function duration(ms: number): string {
   return hours ? `${hours}:${two(Math.floor((seconds % 3600) / 60))}:${two(seconds % 60)}` : `${Math.floor(seconds / 60)}:${two(seconds % 60)}`
 }
 
+/** 0:00:47, 8:12:05: hours to the second, as on a time sheet. */
+export function longSpan(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const two = (n: number): string => String(n).padStart(2, '0')
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor((seconds % 3600) / 60))}:${two(seconds % 60)}`
+}
+
 export function written(kind: Kind, value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'
   if (kind === 'ms') return duration(value)
