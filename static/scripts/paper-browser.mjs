@@ -31,6 +31,8 @@ class Net {
   /** Takes what is said into its log, and says nothing of it: another tab sent it, or the answer was lost. */
   mute = false
   said = []
+  /** How far its clock is ahead of this device's (ms). */
+  ahead = 0
   sockets = new Set()
   until = until
 
@@ -41,7 +43,7 @@ class Net {
   hear(socket, frame) {
     this.sent.push({ uid: socket.uid, frame })
     const say = (answer) => setTimeout(() => socket.onmessage?.({ data: JSON.stringify(answer) }), 0)
-    if (frame.t === 1) say({ t: 2, sid: `s${this.sent.length}`, uid: socket.uid, role: 'buyer', hb: 25, tok: '' })
+    if (frame.t === 1) say({ t: 2, sid: `s${this.sent.length}`, uid: socket.uid, role: 'buyer', now: Date.now() + this.ahead, hb: 25, tok: '' })
     if (this.silent) return
     const entry = { s: 1, f: 'x', fr: 'staff', m: '1', k: 'text', b: { text: 'hello' }, ts: 1 }
     if (frame.t === 11) say({ t: 25, i: frame.i, convs: [{ c: 'C-SHOP', head: 1 + this.said.length, read: 0, unread: 1, shop_id: 'S1', peer: {}, ents: [entry, ...this.said] }], done: true })

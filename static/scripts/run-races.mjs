@@ -11,7 +11,7 @@ const out = join(root, 'node_modules/.races')
 rmSync(out, { recursive: true, force: true })
 const parts = {
   client: 'kit/im/client.ts', service: 'kit/service/service.ts', session: 'shop/stores/session.ts', im: 'shop/stores/im.ts',
-  trail: 'shop/stores/trail.ts', cart: 'shop/stores/cart.ts', said: 'kit/service/said.ts', desk: 'agent/cases/desk.ts', rows: 'agent/list/rows.ts',
+  trail: 'shop/stores/trail.ts', cart: 'shop/stores/cart.ts', said: 'kit/service/said.ts', desk: 'agent/cases/desk.ts', rows: 'agent/list/rows.ts', waiting: 'agent/list/waiting.ts',
   staff: 'kit/staff/staff.ts',
 }
 await build({
@@ -164,6 +164,22 @@ const tests = {
     assert.deepEqual(['Z4', 'Z5'].map((id) => waits(asks(id), { case: it.caseOf(`C${id}`), sure: it.knows(`C${id}`, SHOP) })), [0, 7])
     assert.equal(it.waiting.value, 130)
     close()
+  },
+  async 'a buyer waits since this case began, late by the promise, and by the server\'s clock'() {
+    const { waits } = await load('rows')
+    const { lateness } = await load('waiting')
+    const log = { entries: [{ fr: 'buyer', k: 'text', ts: 10 }, { fr: 'buyer', k: 'text', ts: 700 }] }
+    assert.equal(waits(log, { case: one('Z2', 'human', { opened_at: 690, waiting_since: 700 }), sure: true }), 700)
+    assert.equal(waits(log, { case: one('Z2', 'human', { opened_at: 690, waiting_since: null }), sure: true }), 690)
+    // Given to somebody else after 8 minutes, due in 4: three minutes were promised.
+    assert.deepEqual([lateness(0, 480_000, 720_000), lateness(0, 100_000, 120_000), lateness(0, 20_000)], ['late', 'soon', 'fresh'])
+    const net = browser.net()
+    net.ahead = 3_600_000
+    const im = new ImClient({ ticket: () => Promise.resolve('t'), device: 'd', app: 'agent', lang: () => 'zh-CN' })
+    im.start('U')
+    await net.until(() => im.conversation('C-SHOP'))
+    assert.ok(Math.abs(im.now() - Date.now() - net.ahead) < 1_000)
+    im.stop()
   },
   async 'what one person read is not said in the next one\'s name, and not lost with a second cut'() {
     const net = browser.net()

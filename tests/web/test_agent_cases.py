@@ -65,6 +65,30 @@ def test_a_note_is_seen_by_colleagues_and_never_by_the_buyer(visit: Visit, produ
     mine.shot("agent-note-desk")
 
 
+def test_who_is_left_without_a_word_is_named_on_every_part_of_the_desk(visit: Visit, product: Product) -> None:
+    """100 s, by the server's time (req I11: the slow-reply reminder)."""
+    begin(product)
+    agent = open_desk(visit)
+    page = agent.page
+    page.clock.install()
+    page.reload()
+    expect(page.get_by_test_id("workbench")).to_be_visible()
+    buyer = visit(CHAT, signed_in=FIRST)
+    ask(buyer, "有人在吗")
+    choose(page, "有人在吗")
+    expect(page.get_by_test_id("slow")).to_have_count(0)
+    page.clock.fast_forward(101_000)
+    expect(page.get_by_test_id("slow")).to_contain_text("1 位顾客等了超过 100 秒")
+    page.get_by_test_id("rail-messages").click()
+    expect(page.get_by_test_id("slow-one")).to_be_visible()
+    agent.shot("agent-slow-desk")
+    page.get_by_test_id("slow-one").click()
+    page.get_by_test_id("composer").fill("在的，请讲")
+    page.keyboard.press("Enter")
+    hears(buyer, "在的，请讲")
+    expect(page.get_by_test_id("slow")).to_have_count(0)
+
+
 def test_a_buyer_is_passed_on_with_a_note_for_the_colleague(visit: Visit, product: Product) -> None:  # req I4
     begin(product)
     first = open_desk(visit)

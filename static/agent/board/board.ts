@@ -30,8 +30,7 @@ export function useBoard(shopId: () => string) {
   const live = shallowRef<Live | null>(null)
   const fault = ref('')
   const at = ref(0)
-  const now = ref(Date.now())
-  let skew = 0
+  const now = ref(im.now())
   let rest = 0
   let busy = false
   let figuresAt = 0
@@ -45,7 +44,6 @@ export function useBoard(shopId: () => string) {
       const found = await api.get<Board>(`/shop/${shop}/desk/board`)
       if (gone || shop !== shopId()) return
       board.value = found
-      skew = found.at - Date.now()
       at.value = Date.now()
       fault.value = ''
     } catch (error) {
@@ -88,7 +86,7 @@ export function useBoard(shopId: () => string) {
     figuresAt = 0
     void load()
   }, { immediate: true })
-  const clock = window.setInterval(() => (now.value = Date.now() + skew), 1_000)
+  const clock = window.setInterval(() => (now.value = im.now()), 1_000)
   const shown = (): boolean => document.visibilityState === 'visible'
   const beat = window.setInterval(() => shown() && Date.now() - at.value >= BEAT_MS && void load(), 1_000)
   const sums = window.setInterval(() => shown() && void figures(FIGURES_MS), 1_000)

@@ -20,7 +20,7 @@ export interface Row {
   at: number
   line: string
   draft: string
-  typingUntil: number
+  typing: boolean
   state: CaseView['state'] | ''
   /** Who serves the buyer, when it is not this person. */
   with: string
@@ -47,7 +47,10 @@ export function waits(one: Conversation, known: Pick<Known, 'case' | 'sure'>): n
   const state = known.case?.state
   if (!state && !known.sure) return waitingSince(one)
   if (!state || state === 'ended' || state === 'bot') return 0
-  return waitingSince(one) || (state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0)
+  // What was left without an answer before this case began is no part of its waiting.
+  const said = waitingSince(one)
+  if (said) return Math.max(said, known.case?.waiting_since ?? known.case?.opened_at ?? 0)
+  return state === 'queued' ? (known.case?.waiting_since ?? known.case?.queued_at ?? 0) : 0
 }
 
 export function rowOf(one: Conversation, known: Known, t: Say): Row {
@@ -62,7 +65,7 @@ export function rowOf(one: Conversation, known: Known, t: Say): Row {
     c: one.c, shopId: one.shopId, name: one.peer.name || t('chat.buyer'), shop: known.shop, unread: known.concerns ? one.unread : 0,
     since: waits(one, known), due: known.case?.answer_by ?? 0, at: lastTime(one),
     line: last?.fr === 'staff' && last.k !== 'note' ? t('list.me', { text: words }) : words,
-    draft: draftOf(one.c).text, typingUntil: one.typingUntil, state,
+    draft: draftOf(one.c).text, typing: one.typingUntil > Date.now(), state,
     with: state === 'human' && !known.mine ? (known.case?.agent?.name ?? '') : state === 'bot' ? t('case.with_bot') : '', labels: [], tabs,
   }
 }

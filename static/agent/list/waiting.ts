@@ -23,10 +23,11 @@ export function waitingSince(conversation: Log): number {
   return since
 }
 
-/** `due`: when the shop's own rule gives it to somebody else; 0 leaves the promise above. */
+/** `due`: when the shop's own rule gives it to somebody else; 0: never. That may come before the promise above is broken,
+ *  and begins anew with each agent; the buyer's waiting does not. */
 export function lateness(since: number, now: number, due = 0): Lateness {
   const waited = now - since
-  const late = due > since ? due - since : LATE_MS
+  const late = due > since ? Math.min(due - since, LATE_MS) : LATE_MS
   return waited >= late ? 'late' : waited >= Math.min(SOON_MS, late / 2) ? 'soon' : 'fresh'
 }
 

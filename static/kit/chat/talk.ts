@@ -49,7 +49,7 @@ export function useTalk(im: ImClient, c: () => string, courier: Courier): Talk {
     if (line.going) return line.state === 'failed' ? ['resend', 'discard'] : ['discard']
     if (line.state === 'failed') return [...(line.k === 'text' ? ['copy' as const] : []), 'resend', 'discard']
     if (!line.s || line.recalled) return []
-    const age = Date.now() - line.ts
+    const age = im.now() - line.ts
     const own = line.who === 'me'
     return [
       ...(line.k === 'text' ? ['copy' as const] : []),

@@ -35,7 +35,7 @@ export interface ImOptions extends LineOptions {
 }
 
 export class ImClient extends Emitter<ImEvents> implements LineOwner {
-  connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
+  connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false, skew: 0 }
   uid = ''
 
   private line: Line | null = null
@@ -117,8 +117,13 @@ export class ImClient extends Emitter<ImEvents> implements LineOwner {
     this.sender.unsent = []
     this.reads.clear()
     this.uid = ''
-    this.state({ phase: 'idle', retryAt: 0, reason: '', everOnline: this.connection.everOnline })
+    this.state({ ...this.connection, phase: 'idle', retryAt: 0, reason: '' })
     this.emit('conversation', '')
+  }
+
+  /** The server's time, however wrong this device's clock is: what waits and what may still be taken back is judged by it. */
+  now(): number {
+    return Date.now() + this.connection.skew
   }
 
   /** Whether this tab holds the browser's connection: what should happen once per browser (a sound) happens here. */

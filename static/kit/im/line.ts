@@ -46,7 +46,7 @@ const SOCKET_AGAIN_MS = 120_000
 const STOPPED = new Set([4003, 4004, 4005, 4006])
 
 export class OwnLine implements Line, LinkOwner {
-  readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
+  readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false, skew: 0 }
   readonly sends = true
   link: Link | null = null
   private opening: Link | null = null
@@ -113,6 +113,7 @@ export class OwnLine implements Line, LinkOwner {
     this.resumeToken = welcome.tok ?? ''
     this.refusedTokens = 0
     this.connection.everOnline = true
+    this.connection.skew = welcome.now - Date.now()
     window.setTimeout(() => {
       if (this.link === link && link.open) this.tries = 0
     }, 60_000)

@@ -38,7 +38,7 @@ class RelayLink extends Link {
 }
 
 export class SharedLine implements Line, LineOwner, TabsOwner {
-  readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false }
+  readonly connection: Connection = { phase: 'idle', retryAt: 0, reason: '', everOnline: false, skew: 0 }
   private readonly tabs: Tabs
   private own: OwnLine | null = null
   private relay: RelayLink | null = null
@@ -100,7 +100,8 @@ export class SharedLine implements Line, LineOwner, TabsOwner {
     this.watched.clear()
     // One device for the whole browser: should a frozen tab still hold a socket, the server replaces it by this one.
     this.own = new OwnLine(this.options, this, `${this.options.device}.tabs`)
-    this.own.connection.everOnline = this.connection.everOnline
+    const { everOnline, skew } = this.connection
+    Object.assign(this.own.connection, { everOnline, skew })
     this.own.start()
     this.owner.restock()
   }

@@ -118,6 +118,8 @@ export interface Connection {
   reason: string
   /** False until the first WELCOME, so that pages show no banner at start. */
   everOnline: boolean
+  /** How far the server's clock is ahead of this device's (ms), as of the last WELCOME. */
+  skew: number
 }
 
 export type Topic = 'till' | 'voucher' | 'order' | 'bill' | 'case' | 'desk' | 'board'
