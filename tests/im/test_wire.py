@@ -65,6 +65,15 @@ def test_every_frame_has_a_vector_and_every_refusal_is_written_down():
     assert {code for code in codes if f"`{code}`" not in written} == set()
 
 
+def test_the_worked_examples_are_the_vectors():
+    """One message from HELLO to PONG, in both encodings."""
+    examples = PROTOCOL.read_text(encoding="utf-8").partition("### 2.1")[2].partition("## 3")[0].split("```")[1::2]
+    known = {(one["json"], one["msgpack"]) for side in vectors().values() for one in side}
+    found = {(text.strip().partition("\n")[0], "".join(text.strip().partition("\n")[2].split())) for text in examples}
+    assert len(found) == len(examples) == 12
+    assert found <= known
+
+
 @pytest.mark.parametrize("side", ["to_server", "to_client"])
 def test_an_independent_msgpack_reads_the_same_as_json_says(side: str):
     for vector in json.loads(VECTORS.read_text(encoding="utf-8"))[side]:

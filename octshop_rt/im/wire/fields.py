@@ -26,7 +26,7 @@ Heads = Annotated[dict[Id, Seq], Meta(max_length=MOST_HEADS)]
 
 # What a SUB may watch. `case` is one stretch of service (a buyer's place in the queue), `desk` one agent's work at a
 # shop, `board` the whole of a shop's service.
-Topic = Literal["till", "voucher", "order", "bill", "case", "desk", "board"]
+Topic = Literal["till", "voucher", "order", "case", "desk", "board"]
 MediaKind = Literal["image", "voice", "video", "file"]
 CardKind = Literal["product", "order", "coupon", "aftersale"]
 Role = Literal["buyer", "staff", "bot", "system"]

@@ -122,7 +122,7 @@ export interface Connection {
   skew: number
 }
 
-export type Topic = 'till' | 'voucher' | 'order' | 'bill' | 'case' | 'desk' | 'board'
+export type Topic = 'till' | 'voucher' | 'order' | 'case' | 'desk' | 'board'
 /** A hint that something changed; the truth is fetched by GET. null = "you may have missed some". */
 export interface Notice {
   topic: Topic
