@@ -59,6 +59,7 @@ class VoucherView(Struct, frozen=True, kw_only=True):
     quantity: int
     uses_total: Uses
     uses_left: Uses
+    uses_used: Uses
     uses_frozen: Uses
     valid_from: Millis
     valid_until: Millis
@@ -266,6 +267,7 @@ def _voucher_view(voucher: Voucher) -> VoucherView:
         quantity=voucher.quantity,
         uses_total=voucher.uses_total,
         uses_left=voucher.uses_left,
+        uses_used=voucher.uses_used,
         uses_frozen=voucher.uses_frozen,
         valid_from=voucher.valid_from,
         valid_until=voucher.valid_until,

@@ -1,7 +1,7 @@
 // The shop's pages. `tab` pages carry the bottom bar; `person` pages ask for a sign-in first and then come back.
 import { chatWords } from '@kit/chat/words'
 import { couponWords } from '@kit/coupon/words'
-import { addWords } from '@kit/i18n'
+import { addWords, type Loaders } from '@kit/i18n'
 import { pushWords } from '@kit/push/words'
 import { createRouter, createWebHistory } from 'vue-router'
 import { isGuest } from './stores/im'
@@ -17,6 +17,8 @@ declare module 'vue-router' {
     title?: string
   }
 }
+
+const refundWords: Loaders = { 'zh-CN': () => import('./locales/refund.zh-CN.json'), en: () => import('./locales/refund.en.json') }
 
 export const router = createRouter({
   history: createWebHistory('/shop/'),
@@ -35,6 +37,9 @@ export const router = createRouter({
     { path: '/pay', name: 'pay', component: () => import('./pages/Pay.vue'), meta: { person: true, title: 'pay.title' } },
     { path: '/orders', name: 'orders', component: () => import('./pages/Orders.vue'), meta: { person: true, title: 'orders.title' } },
     { path: '/orders/:order', name: 'order', component: () => import('./pages/OrderDetail.vue'), meta: { person: true, title: 'order.title' } },
+    { path: '/orders/:order/refund', name: 'ask-refund', component: async () => (await Promise.all([import('./pages/RefundForm.vue'), addWords(refundWords)]))[0], meta: { person: true, title: 'back.ask' } },
+    { path: '/refunds', name: 'refunds', component: async () => (await Promise.all([import('./pages/Refunds.vue'), addWords(refundWords)]))[0], meta: { person: true, title: 'back.all' } },
+    { path: '/refunds/:case', name: 'refund', component: async () => (await Promise.all([import('./pages/RefundCase.vue'), addWords(refundWords)]))[0], meta: { person: true, title: 'back.all' } },
     { path: '/vouchers', name: 'vouchers', component: () => import('./pages/Vouchers.vue'), meta: { person: true, title: 'vouchers.title' } },
     { path: '/vouchers/:voucher', name: 'voucher', component: () => import('./pages/WriteoffCode.vue'), meta: { person: true, title: 'voucher.title' } },
     { path: '/chat/:shop', name: 'chat', component: async () => (await Promise.all([import('./pages/Chat.vue'), addWords(chatWords)]))[0], meta: { title: 'chat.title' } },

@@ -36,6 +36,9 @@ export type MyQuote = Schema['MyQuote']
 export type Checkedout = Schema['CheckoutAnswer']
 export type PayView = Schema['PayView']
 
+export type Aftersale = Schema['AftersaleView']
+export type RefundOffer = Schema['RefundOffer']
+
 export type Voucher = Schema['VoucherView']
 export type VoucherCode = Schema['Code']
 export type Scan = Schema['Scan']

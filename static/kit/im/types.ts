@@ -44,7 +44,7 @@ export interface Body {
 
 /** Where the buyer came from. */
 export interface Context {
-  k: 'shop' | 'product' | 'order' | 'activity'
+  k: 'shop' | 'product' | 'order' | 'aftersale' | 'activity'
   id: string
   title?: string
 }
