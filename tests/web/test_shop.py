@@ -177,6 +177,7 @@ PAGES = {
     "checkout": "/shop/checkout?lines={sku}*2",
     "orders": "/shop/orders",
     "vouchers": "/shop/vouchers",
+    "refunds": "/shop/refunds",
     "coupons": "/shop/coupons",
     "activity": "/shop/activity/P000000DEM00000000000000012",
     "messages": "/shop/messages",
