@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from msgspec import structs
@@ -25,7 +25,7 @@ from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.routing import PARCELS
 from octshop_rt.im.wire.fields import Body
 from tests.im.crowd import Person, Wire, judge, online, until
-from tests.im.kit import FAST, Node, Town, client_id, enter, running
+from tests.im.kit import FAST, Client, Node, Town, client_id, enter, running
 
 DAY = 86_400_000
 HOUR = 3_600_000
@@ -206,6 +206,38 @@ async def test_14_nothing_falls_between_the_sync_and_the_live(node: Node, db: Da
         assert buyer.client.reconnects
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
+async def test_14_one_word_at_the_moment_of_coming_back_is_heard_though_nothing_follows(
+    db: Database, town: Town, nodes: int
+):
+    """Nothing else may help: no later word, no heartbeat, no net. Said before, with and right after the SYNC, by
+    somebody on the same node and on another, which may not yet know that anybody is listening here.
+    """
+    bus, never = LocalBus(), Mesh(period_s=3_600)
+    async with (
+        running(db, town, bus=bus, name="a", mesh=never) as one,
+        running(db, town, bus=bus, name="b", mesh=never) as two,
+    ):
+        agent = await enter(one, "agent-1", staff=True)
+        host = (one, two)[nodes - 1]
+        opener = await enter(host, "buyer-1")
+        c = await opener.open("S1")
+        await opener.close()
+        for held in range(24):
+            back = await enter(host, "buyer-1")
+            match held % 3:
+                case 0:
+                    await asyncio.gather(agent.say(c, "before"), back.sync({c: held}))
+                case 1:
+                    await asyncio.gather(back.sync({c: held}), agent.say(c, "with"))
+                case _:
+                    await back.sync({c: held})
+                    await agent.say(c, "after")
+            await back.until(lambda back=back, held=held: held + 1 in back.log.get(c, {}))
+            await back.close()
+        await agent.close()
+
+
 async def test_15_a_crowd_that_drops_and_returns_at_once_is_synced(node: Node, db: Database):
     crowd = [Person(node, f"buyer-{number}") for number in range(60)]
     agent = Person(node, "agent-1", staff=True)
@@ -296,6 +328,30 @@ async def test_18_three_nodes_are_replaced_one_after_the_other_and_nobody_sees_i
             assert told <= {"im.replaced"}  # the socket that was left; nothing was refused
             for person, c in zip(people, cs, strict=True):
                 await judge(db, [person, agent], c)
+
+
+async def test_18_a_node_that_ends_sends_its_people_away_little_by_little(node: Node):
+    """With the drain's own measure: 30 s in all, 20 s of spread. Everybody leaves when told, so it takes the waves' two
+    seconds; what GOAWAY says tells when each was told and when a client would have moved.
+    """
+    crowd = [await enter(node, f"buyer-{number}") for number in range(200)]
+
+    async def told(one: Client) -> tuple[int, int]:
+        goaway = await one.other(33, 20)
+        await one.close()
+        return 30_000 - goaway["by"], 30_000 - goaway["by"] + goaway["after"]
+
+    draining = asyncio.create_task(node.im.drain())
+    moments = await asyncio.gather(*(told(one) for one in crowd))
+    await draining
+    assert most_within(90, [at for at, _ in moments]) <= 10  # a wave is a twentieth, the next comes after 100 ms
+    assert most_within(1_000, [at for _, at in moments]) <= 30  # of 200, whom chance puts 10 a second
+    assert max(at for _, at in moments) < 30_000
+
+
+def most_within(span_ms: int, moments: Sequence[int]) -> int:
+    """How many fall into the busiest stretch of that length."""
+    return max(sum(start <= at < start + span_ms for at in moments) for start in moments)
 
 
 async def test_25_nodes_an_hour_apart_keep_one_order(db: Database, town: Town):

@@ -191,3 +191,42 @@ async def test_an_edit_and_a_recall_reach_who_was_away(node: Node):  # req I3, a
             read = {ent.s: ent for ent in person.changed}
             assert (read[1].b.text, read[1].ed is not None) == ("eins", True)
             assert (read[2].b.text, read[2].rc is not None) == (None, True)
+
+
+async def stored_mark(db: Database, c: str, u: str) -> int:
+    return next((row.read_seq for row in await store.memberships(db, [c]) if row.u == u), 0)
+
+
+async def test_what_was_read_while_the_line_was_down_is_marked_later(node: Node, db: Database):  # req I5
+    buyer, agent = Person(node, "buyer-1"), await enter(node, "agent-1", staff=True)
+    async with buyer.client:
+        c = await buyer.client.open("S1")
+        await buyer.client.say(c, "hello")
+        await agent.say(c, "hello")
+        await until(lambda: len(buyer.shown) == 2)
+        before = buyer.link
+        buyer.cut()
+        await until(lambda: buyer.client._link is not before)
+        buyer.client.read(c, 2)  # nobody hears it
+        await until(lambda: buyer.client._link is not None)
+        async with asyncio.timeout(10):
+            while await stored_mark(db, c, "buyer-1") != 2:
+                await asyncio.sleep(0.05)
+    await agent.close()
+
+
+async def test_marks_over_the_limit_are_told_again(db: Database, town: Town):
+    from msgspec.structs import replace
+
+    from octshop_rt.im.session import Rate
+
+    async with running(db, town, policy=replace(FAST, mark=Rate(2, 1))) as node:
+        buyer = Person(node, "buyer-1")
+        async with buyer.client:
+            c = await buyer.client.open("S1")
+            for number in range(1, 5):
+                await buyer.client.say(c, str(number))
+                buyer.client.read(c, number)
+            async with asyncio.timeout(10):
+                while await stored_mark(db, c, "buyer-1") != 4:
+                    await asyncio.sleep(0.05)

@@ -136,9 +136,10 @@ class ImClient:
         return sent.s
 
     def read(self, c: str, s: int) -> None:
-        """Everything up to `s` has been seen."""
-        if self._link is not None:
-            self._link.send(Read(c=c, s=s))
+        """Everything up to `s` has been seen. Told now, or as soon as there is a socket that takes it."""
+        track = self._track(c)
+        track.read = max(s, track.read)
+        self._mark()
 
     def waiting(self) -> int:
         """Messages without a number."""
@@ -239,6 +240,8 @@ class ImClient:
                 self._sender.refused(frame)
             case Err() if frame.code == "im.token_expiring":
                 self._spawn(self._renew(link))
+            case Err() if frame.i is None and frame.retry and frame.c in self.tracks:
+                self.tracks[frame.c].marked = 0  # a READ perhaps: told again at the next turn
             case Cur() | _:
                 self._on_frame(frame)
 
@@ -273,13 +276,16 @@ class ImClient:
             i = link.number()
             page: SyncedPage = await link.ask(Sync(i=i, heads=told, cur=cur, per=_HISTORY), i)
             for one in page.convs:
-                self._show(one.c, self._track(one.c).begin(one.ents, one.head))
+                track = self._track(one.c)
+                track.marked = one.read
+                self._show(one.c, track.begin(one.ents, one.head))
                 self._mind(one.c)
             for c in page.gone:
                 self.tracks.pop(c, None)
             if page.done:
-                return
+                break
             cur = page.cur
+        self._mark()
 
     async def _again(self, link: Link) -> None:
         with contextlib.suppress(LinkEnded, FrameRefused, TimeoutError):
@@ -343,6 +349,7 @@ class ImClient:
         while True:
             await asyncio.sleep(_TEND_S)
             self._ack()
+            self._mark()
             self._sender.remind()
             for c in list(self.tracks):
                 self._mind(c)
@@ -356,6 +363,14 @@ class ImClient:
             self._link.send(Ack(d=heads))
             for c, shown in heads.items():
                 self.tracks[c].acked = shown
+
+    def _mark(self) -> None:
+        if self._link is None:
+            return
+        for c, track in self.tracks.items():
+            if track.read > track.marked:
+                self._link.send(Read(c=c, s=track.read))
+                track.marked = track.read
 
     async def _ask(self, frame: Callable[[int], Any]) -> Any:
         """Ask on whatever socket there is, again after a cut, until it is answered or refused."""

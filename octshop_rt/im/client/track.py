@@ -10,15 +10,18 @@ from octshop_rt.im.wire.outgoing import Ent
 class Track:
     """Entries come in any order and any number of times; they leave once, in the order of their numbers.
 
-    `shown` is None until a page of the log has said where this client begins.
+    `shown` is None until a page of the log has said where this client begins. `read` is how far the person has come,
+    `marked` how far the server has been told.
     """
 
-    __slots__ = ("acked", "head", "shown", "waiting")
+    __slots__ = ("acked", "head", "marked", "read", "shown", "waiting")
 
     def __init__(self) -> None:
         self.shown: int | None = None
         self.head = 0
         self.acked = 0
+        self.read = 0
+        self.marked = 0
         self.waiting: dict[int, Ent] = {}
 
     def begin(self, ents: Sequence[Ent], head: int) -> list[Ent]:
