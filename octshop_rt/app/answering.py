@@ -24,7 +24,7 @@ from octshop_rt.im.api.answers import AnswersApi
 from octshop_rt.im.api.buyer_answers import BuyerAnswers
 from octshop_rt.im.api.guard import GuardApi
 from octshop_rt.im.api.quick_replies import QuickRepliesApi
-from octshop_rt.im.conversation.model import Conversation, Entry, NoConversation
+from octshop_rt.im.conversation.model import Conversation, NoConversation
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk.model import Case, CaseEnded
 from octshop_rt.im.desk.service import Desk
@@ -79,12 +79,6 @@ def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk
     reviewer = Reviewer(on.clock, im.conversations, guard)
     im.conversations.on_said(bot.hear)
     im.conversations.on_said(reviewer.hear)
-
-    async def forget(conversation: Conversation, entry: Entry) -> None:
-        await guard.forget(conversation.shop_id, entry.c, entry.s)
-        await bot.forget(entry.c, entry.s)
-
-    im.changes.on_recalled(forget)
     desk.intake.on_opened(lambda _, case: bot.opened(stretch(case)))
     desk.intake.answers_first = bot.answers_first
     guard_desk = GuardDesk(

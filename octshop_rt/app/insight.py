@@ -29,6 +29,7 @@ from octshop_rt.im.insight.reminders import Reminders
 from octshop_rt.im.insight.reports import Reports
 from octshop_rt.im.insight.retention import Retention
 from octshop_rt.im.insight.search import Search
+from octshop_rt.im.insight.words import Forgetting
 from octshop_rt.im.ws.server import ImServer
 
 
@@ -64,6 +65,7 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard
     indexer = Indexer(on.db, on.clock, on.node)
     im.conversations.on_said(indexer.hear)
     im.changes.on_recalled(indexer.forget)
+    im.changes.on_recalled(Forgetting(on.db).recalled)
     return Insight(
         indexer=indexer,
         reminders=Reminders(on.db, on.clock, on.bus, on.node),

@@ -129,10 +129,6 @@ class Bot:
             except Exception:
                 log.exception("an answer failed")
 
-    async def forget(self, c: str, s: int) -> None:
-        """The entry was recalled: nothing more is learnt from its words."""
-        await store.forget_words(self._db, c, s)
-
     async def _answer(self, entry: Entry) -> None:
         for pause in (*_SETTLES_S, 0):
             case = await self._cases.case_of(entry.c)

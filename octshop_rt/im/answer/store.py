@@ -34,7 +34,12 @@ GIVEN = Collection(
     "im",
     "answers_given",
     Given,
-    indexes=[index("c", "m", unique=True), index("c", "-s"), index("until", partial={"until": {"$gt": 0}})],
+    indexes=[
+        index("c", "m", unique=True),
+        index("c", "-s"),
+        index("until", partial={"until": {"$gt": 0}}),
+        index("shop_id", "at", partial={"text": {"$gt": ""}}),
+    ],
     shard_key=("c",),
 )
 MOST_LESSONS = 5_000
@@ -64,7 +69,7 @@ async def set_settings(at: Transaction, row: AnswerSettings) -> None:
     await SETTINGS.update(at, {"_id": row.id}, {"$set": fresh, "$inc": {"rev": 1}})
 
 
-async def touch(at: Transaction, shop_id: str) -> None:
+async def touch(at: Database | Transaction, shop_id: str) -> None:
     """Something else a node keeps in memory of the shop has changed."""
     await SETTINGS.update(at, {"_id": shop_id}, {"$inc": {"rev": 1}})
 
@@ -210,11 +215,6 @@ async def count_used(db: Database, shop_id: str, reply_id: str) -> None:
 async def claim(db: Database, row: Given) -> None:
     """DuplicateKey: this answer is being given, or has been."""
     await GIVEN.insert(db, row)
-
-
-async def forget_words(db: Database, c: str, s: int) -> None:
-    """Take the buyer's words out of the answers they were given."""
-    await GIVEN.update_many(db, {"c": c, "s": s}, {"$set": {"text": ""}})
 
 
 async def take_over(db: Database, given: Given, now: Millis, until: Millis) -> Given | None:

@@ -27,6 +27,7 @@ MESSAGES = Collection(
         index("buyer_id", "shop_id", "-_id"),
         index("shop_id", "state", "-_id"),
         index("created_at", partial={"owed": True}),
+        index("shop_id", "created_at", partial={"text": {"$gt": ""}}),
     ],
     shard_key=("buyer_id",),
 )

@@ -137,10 +137,6 @@ class Guard:
             await store.add_flag(self._db, row)
         return True
 
-    async def forget(self, shop_id: str, c: str, s: int) -> None:
-        """The entry was recalled: a flag stays, its words do not."""
-        await store.forget_words(self._db, shop_id, c, s)
-
     async def hears(self, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
         """Blocked and GuestsBlocked: the shop does not listen to who has these ids, or comes as a guest from there."""
         shop = await self._shops.get(shop_id)

@@ -23,7 +23,7 @@ FLAGS = Collection(
     "im",
     "guard_flags",
     Flag,
-    indexes=[index("shop_id", "c", "s", unique=True), index("shop_id", "state", "-_id")],
+    indexes=[index("shop_id", "c", "s", unique=True), index("shop_id", "state", "-_id"), index("shop_id", "at")],
     shard_key=("shop_id",),
 )
 
@@ -98,10 +98,6 @@ async def drop_block(at: Transaction, shop_id: str, buyer_id: str) -> int:
 
 
 # --- the review list --------------------------------------------------------------------------------------------------
-
-
-async def forget_words(db: Database, shop_id: str, c: str, s: int) -> None:
-    await FLAGS.update(db, {"shop_id": shop_id, "c": c, "s": s}, {"$set": {"text": "", "hits": []}})
 
 
 async def add_flag(db: Database, row: Flag) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from octshop_rt.core.clock import MINUTE, Clock
+from octshop_rt.core.clock import DAY, MINUTE, Clock
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation.reading import Log, earliest_id
+from octshop_rt.im.conversation.wiping import Wiper
 from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import quality_store, rules, store, wording
 from octshop_rt.im.insight.reports import Reports
+from octshop_rt.im.insight.words import HOLDERS
 
 _PAGE = 500
 
@@ -72,9 +74,27 @@ async def _scored(db: Database) -> AsyncIterator[Finding]:
             yield Finding(check="F108", object_id=row.id, expected="a score of its sheet", found=str(row.score))
 
 
+async def _forgotten(db: Database) -> AsyncIterator[Finding]:
+    """F109: what a night has wiped lies nowhere any more, unless its conversation was in dispute that night."""
+    log, wiper = Log(db), Wiper(db)
+    for keeping in [one for one in await store.all_keeping(db) if one.wiped_until]:
+        wanted = f"no words from before {keeping.wiped_until}"
+        spared = await store.held_of(db, keeping.id, keeping.wiped_until + keeping.days * DAY)
+        for holder in HOLDERS:
+            for object_id in await holder.found(db, keeping.id, keeping.wiped_until, spared):
+                yield Finding(check="F109", object_id=object_id, expected=wanted, found=f"words in {holder.name}")
+        below: str | None = None
+        while page := await log.of_shop(keeping.id, below, _PAGE):
+            below = page[-1].id
+            for c in [one.id for one in page if one.id not in spared]:
+                for entry in await wiper.older(c, keeping.wiped_until, 1):
+                    yield Finding(check="F109", object_id=entry.id, expected=wanted, found="words in the log")
+
+
 CHECKS: tuple[Check, ...] = (
     Check(id="F105", text="what was said can be found, and nothing else", run=_findable),
     Check(id="F106", text="ratings are of ended cases, by their buyers", run=_rated_cases),
     Check(id="F107", text="kept facts of service are those the log tells", run=_true_facts),
     Check(id="F108", text="quality scores fit their sheets", run=_scored),
+    Check(id="F109", text="what retention has wiped lies nowhere any more", run=_forgotten),
 )

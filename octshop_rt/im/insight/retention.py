@@ -18,6 +18,7 @@ from octshop_rt.im.desk.reading import CaseBook
 from octshop_rt.im.insight import store
 from octshop_rt.im.insight.model import Keeping, Trace
 from octshop_rt.im.insight.reports import Reports
+from octshop_rt.im.insight.words import HOLDERS
 
 log = structlog.get_logger(__name__)
 
@@ -84,8 +85,9 @@ class Retention:
             below = page[-1].id
             for conversation in page:
                 count += await self._wipe(conversation.id, before)
+        copies = await self._wipe_copies(keeping.id, before)
         await store.wiped(self._db, keeping.id, before)
-        if count:
+        if count or copies:
             row = Trace(
                 id=self._ids.new("Z"), shop_id=keeping.id, what="wipe", c=None, by="system", at=self._clock.now(),
                 note=str(before), count=count,
@@ -104,4 +106,17 @@ class Retention:
                 await self._release(entry)
             await store.drop_found(self._db, [entry.id for entry in old])
             count += await self._wiper.wipe(c, [entry.s for entry in old])
+        return count
+
+    async def _wipe_copies(self, shop_id: str, before: Millis) -> int:
+        """What was said, wherever else it lies; how many rows have lost their words."""
+        count = 0
+        for holder in HOLDERS:
+            while True:
+                spared = await store.held_of(self._db, shop_id)  # asked anew for every batch, as above
+                ids = await holder.found(self._db, shop_id, before, spared)
+                gone = await holder.wipe(self._db, shop_id, before, ids) if ids else 0
+                count += gone
+                if not gone:  # nothing is left, or somebody else has just wiped it
+                    break
         return count

@@ -248,6 +248,15 @@ async def held(db: Database, cs: Sequence[str]) -> set[str]:
     return {row.id for row in rows}
 
 
+async def held_of(db: Database, shop_id: str, lifted_since: Millis | None = None) -> list[str]:
+    """A shop's conversations in dispute; with `lifted_since`, those of which the dispute ended after that too."""
+    rows = [
+        *await HOLDS.many(db, {"shop_id": shop_id, "lifted_at": None}),
+        *(await HOLDS.many(db, {"shop_id": shop_id, "lifted_at": {"$gt": lifted_since}}) if lifted_since else []),
+    ]
+    return [row.id for row in rows]
+
+
 async def keeping(db: Database, shop_id: str) -> Keeping | None:
     return await KEEPING.one(db, {"_id": shop_id})
 
