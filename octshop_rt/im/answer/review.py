@@ -74,4 +74,4 @@ class Reviewer:
         if entry.fr not in {"buyer", "staff"} or entry.vis is not None or entry.rc is not None:
             return False
         side = "buyer" if entry.fr == "buyer" else "staff"
-        return await self._guard.review(saying(conversation, entry.f, side, entry.b), entry.s, entry.ts)
+        return await self._guard.review(saying(conversation, entry.f, side, entry.b), entry.s, entry.ts, entry.ed or 0)

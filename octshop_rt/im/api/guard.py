@@ -17,8 +17,10 @@ from octshop_rt.im.guard.model import (
     PLATFORM,
     Action,
     Block,
+    Earlier,
     EmptyWord,
     Flag,
+    FlagChanged,
     FlagState,
     FloodRules,
     Hit,
@@ -153,7 +155,9 @@ class FlagQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FlagView(Struct, frozen=True, kw_only=True):
-    """One entry to look at: where it stands, what was found, and what was decided."""
+    """One entry to look at: where it stands, what was found, and what was decided. `text` is what it says since the
+    edit at `ed` (0: none), `was` what it said before.
+    """
 
     id: Id
     c: Id
@@ -168,6 +172,8 @@ class FlagView(Struct, frozen=True, kw_only=True):
     by_name: str
     note: str
     settled_at: Millis | None
+    ed: Millis
+    was: list[Earlier]
 
 
 class Flags(Struct, frozen=True, kw_only=True):
@@ -179,11 +185,14 @@ class Flags(Struct, frozen=True, kw_only=True):
 
 
 class SettleWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`fine`: nothing wrong with it; `handled`: something was done."""
+    """`fine`: nothing wrong with it; `handled`: something was done. `ed`: the edit that was looked at, as the list
+    showed it; with it, what was edited since is not settled unseen.
+    """
 
     request_id: RequestId
     state: Literal["fine", "handled"]
     note: Reason = ""
+    ed: Annotated[Millis, Meta(ge=0)] | None = None
 
 
 class GuardApi:
@@ -238,7 +247,7 @@ class GuardApi:
             ),
             Route(
                 "POST", f"{base}/flags/{{flag_id}}/settle", self.settle, permission=may, body=SettleWish,
-                answer=FlagView, errors=(NotFound,), summary="Say what became of a flagged entry",
+                answer=FlagView, errors=(NotFound, FlagChanged), summary="Say what became of a flagged entry",
             ),
             Route(
                 "GET", "/platform/guard", self.platform_rules, permission=ADMINS, answer=RulesView,
@@ -334,7 +343,7 @@ class GuardApi:
         )
 
     async def settle(self, call: Call[ShopStaff], body: SettleWish) -> FlagView:
-        row = await self._desk.settle(call.who, call.path["flag_id"], body.state, body.note)
+        row = await self._desk.settle(call.who, call.path["flag_id"], body.state, body.note, body.ed)
         return _flag(row, await self._naming.of(call.who.shop_id, [row.f]))
 
 
@@ -371,4 +380,6 @@ def _flag(row: Flag, names: Mapping[str, str]) -> FlagView:
         by_name=row.by_name,
         note=row.note,
         settled_at=row.settled_at,
+        ed=row.ed,
+        was=list(row.was),
     )

@@ -14,6 +14,7 @@ PLATFORM = "platform-wide"  # the rule book above all shops; no shop id: the pla
 MOST_WORDS = 2_000  # of one shop
 MOST_PLATFORM_WORDS = 20_000
 MOST_BLOCKED = 10_000
+MOST_EARLIER = 10  # texts of one flagged entry
 # How long new guests are kept out after somebody was blocked: from the same device, and, where that was asked for, from
 # the same address, which others may share.
 DEVICE_MS = 30 * DAY
@@ -110,8 +111,19 @@ class Hit(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Earlier(Struct, frozen=True, kw_only=True):
+    """What a flagged entry said before it was edited, and what had been decided about it then."""
+
+    text: str
+    state: FlagState
+    by_name: str = ""
+    note: str = ""
+
+
 class Flag(Struct, frozen=True, kw_only=True):
-    """An entry of a conversation for somebody to look at."""
+    """An entry of a conversation for somebody to look at. `text` is what it says now, since the edit at `ed` (0: it was
+    not edited); `was` what it said before, newest last.
+    """
 
     id: str
     shop_id: str
@@ -127,6 +139,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     by_name: str = ""
     note: str = ""
     settled_at: Millis | None = None
+    ed: Millis = 0
+    was: tuple[Earlier, ...] = ()
 
 
 class Saying(Struct, frozen=True, kw_only=True):
@@ -247,6 +261,15 @@ class TooManyBlocked(DomainError):
     status = 409
     zh = "黑名单最多 {most} 人，请先移除一些"
     en = "At most {most} buyers can be blocked; remove some first"
+
+
+class FlagChanged(DomainError):
+    """The entry was edited since the page was read: what was looked at is not what it says."""
+
+    code = "guard.flag_changed"
+    status = 409
+    zh = "这条消息刚刚被修改，请查看新内容后再处理"
+    en = "This message has just been edited; look at what it says now"
 
 
 class NoSuchBuyerHere(DomainError):

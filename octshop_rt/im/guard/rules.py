@@ -8,9 +8,23 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+import msgspec
+
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.clock import Millis
-from octshop_rt.im.guard.model import Action, Block, Hit, Judged, Kind, RuleBook, Whereabouts, Word
+from octshop_rt.im.guard.model import (
+    MOST_EARLIER,
+    Action,
+    Block,
+    Earlier,
+    Flag,
+    Hit,
+    Judged,
+    Kind,
+    RuleBook,
+    Whereabouts,
+    Word,
+)
 from octshop_rt.im.guard.shapes import CONTACT, HAN_DIGITS, LANDLINE, LINK, MOBILE, host_of
 from octshop_rt.im.wire.fields import Side
 
@@ -316,3 +330,16 @@ def marked(blocks: Iterable[Block]) -> dict[str, Millis]:
         for mark in block.networks:
             until[mark] = max(until.get(mark, 0), block.networks_until)
     return until
+
+
+def judged_anew(flag: Flag, now: Flag) -> Flag:
+    """The flag of an entry that was edited. With something found it is open, whatever was decided before; without, it
+    stays as it was, since what was said has been read. Either way it shows what is said now and what was said.
+    """
+    earlier = Earlier(text=flag.text, state=flag.state, by_name=flag.by_name, note=flag.note)
+    fresh = msgspec.structs.replace(
+        flag, text=now.text, hits=now.hits, ed=now.ed, was=(*flag.was, earlier)[-MOST_EARLIER:]
+    )
+    if not now.hits:
+        return fresh
+    return msgspec.structs.replace(fresh, state="open", by="", by_name="", note="", settled_at=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -22,6 +21,7 @@ from octshop_rt.im.guard.model import (
     Blocked,
     ContactRefused,
     Flag,
+    FlagChanged,
     Flooding,
     FloodRules,
     GuestsBlocked,
@@ -40,6 +40,7 @@ from octshop_rt.im.wire.fields import Side
 
 CHANGED = "guard.changed"  # the bus channel; the payload is the scope
 _MOST_SHOPS = 5_000
+_TRIES = 5
 _REFUSALS: dict[str, type[DomainError]] = {
     "word": Sensitive, "link": LinkRefused, "phone": PhoneRefused, "contact": ContactRefused,
 }  # fmt: skip
@@ -116,11 +117,13 @@ class Guard:
             if after := await self._limiter.take(quota, f"{said.c}:{same[:200]}"):
                 raise Repeating(after_ms=after)
 
-    async def review(self, said: Saying, s: int, at: Millis) -> bool:
-        """Put entry `s` on the review list if somebody should look at it, once however often it is asked."""
+    async def review(self, said: Saying, s: int, at: Millis, ed: Millis = 0) -> bool:
+        """Put entry `s`, as it reads since the edit at `ed`, on the review list if somebody should look at it, once
+        however often it is asked. An edit of what is on the list is judged anew.
+        """
         shop = await self._shops.get(said.shop_id)
         hits = [hit for text in said.texts for hit in shop.watch[said.side].find(text)]
-        if not hits:
+        if not hits and not ed:
             return False
         row = Flag(
             id=self._ids.new("Z"),
@@ -132,10 +135,23 @@ class Guard:
             text=" ".join(said.texts)[:500],
             hits=tuple(dict.fromkeys(hit.text[:40] for hit in hits))[:20],
             at=at,
+            ed=ed,
         )
-        with contextlib.suppress(DuplicateKey):
-            await store.add_flag(self._db, row)
-        return True
+        for _ in range(_TRIES):
+            before = await store.flag_of(self._db, said.shop_id, said.c, s) if ed else None
+            if before is not None:
+                if before.ed >= ed or await store.renew_flag(self._db, before, rules.judged_anew(before, row)):
+                    return True
+                continue
+            if not hits:
+                return False
+            try:
+                await store.add_flag(self._db, row)
+            except DuplicateKey:
+                if ed:  # what it said before came onto the list meanwhile
+                    continue
+            return True
+        raise FlagChanged
 
     async def hears(self, shop_id: str, ids: tuple[str, ...], guest: Whereabouts | None) -> None:
         """Blocked and GuestsBlocked: the shop does not listen to who has these ids, or comes as a guest from there."""

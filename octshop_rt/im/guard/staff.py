@@ -23,6 +23,7 @@ from octshop_rt.im.guard.model import (
     Block,
     EmptyWord,
     Flag,
+    FlagChanged,
     FlagState,
     FloodRules,
     Level,
@@ -184,12 +185,14 @@ class GuardDesk:
         """How many wait, counted up to a hundred."""
         return await store.count_open(self._db, shop_id, _MOST_COUNTED)
 
-    async def settle(self, who: ShopStaff, flag_id: str, state: FlagState, note: str) -> Flag:
-        """Say what became of it; the last word counts. NotFound."""
+    async def settle(self, who: ShopStaff, flag_id: str, state: FlagState, note: str, ed: Millis | None = None) -> Flag:
+        """Say what became of it; the last word counts. NotFound; FlagChanged if it was edited after `ed`, the edit that
+        was looked at.
+        """
         now = self._clock.now()
-        row = await store.settle(self._db, who.shop_id, flag_id, state, who.person_id, who.name, note, now)
+        row = await store.settle(self._db, who.shop_id, flag_id, state, who.person_id, who.name, note, now, ed)
         if row is None:
-            raise NotFound
+            raise NotFound if await store.flag(self._db, who.shop_id, flag_id) is None else FlagChanged
         return row
 
     # --- inside -------------------------------------------------------------------------------------------------------

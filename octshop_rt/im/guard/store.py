@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from octshop_rt.core.clock import Millis
-from octshop_rt.core.mongo import Collection, Database, Transaction, index
+from octshop_rt.core.mongo import Collection, Database, Transaction, document, index
 from octshop_rt.im.guard.model import Block, Flag, FlagState, FloodRules, RuleBook, SpamRules, Word
 from octshop_rt.im.wire.fields import Side
 
@@ -19,6 +19,7 @@ BLOCKS = Collection(
     indexes=[index("shop_id", "buyer_id", unique=True), index("shop_id", "-_id")],
     shard_key=("shop_id",),
 )
+_CHANGED = ("text", "hits", "ed", "was", "state", "by", "by_name", "note", "settled_at")  # of a flag, by an edit
 FLAGS = Collection(
     "im",
     "guard_flags",
@@ -105,6 +106,17 @@ async def add_flag(db: Database, row: Flag) -> None:
     await FLAGS.insert(db, row)
 
 
+async def flag_of(db: Database, shop_id: str, c: str, s: int) -> Flag | None:
+    return await FLAGS.one(db, {"shop_id": shop_id, "c": c, "s": s})
+
+
+async def renew_flag(db: Database, seen: Flag, fresh: Flag) -> bool:
+    """False if it is no longer as it was seen."""
+    doc = document(fresh)
+    query = {"_id": seen.id, "shop_id": seen.shop_id, "ed": _edit(seen.ed), "state": seen.state, "text": seen.text}
+    return await FLAGS.update(db, query, {"$set": {name: doc[name] for name in _CHANGED}}) == 1
+
+
 async def flags_page(
     db: Database, shop_id: str, state: FlagState, side: Side | None, below: str | None, limit: int
 ) -> list[Flag]:
@@ -118,7 +130,20 @@ async def count_open(db: Database, shop_id: str, limit: int) -> int:
 
 
 async def settle(
-    db: Database, shop_id: str, flag_id: str, state: FlagState, by: str, by_name: str, note: str, now: Millis
-) -> Flag | None:
+    db: Database, shop_id: str, flag_id: str, state: FlagState, by: str, by_name: str, note: str, now: Millis,
+    ed: Millis | None = None,
+) -> Flag | None:  # fmt: skip
+    """None if it is not there, or (with `ed`) was edited since."""
     fresh = {"state": state, "by": by, "by_name": by_name, "note": note, "settled_at": now}
-    return await FLAGS.change(db, {"_id": flag_id, "shop_id": shop_id}, {"$set": fresh})
+    query: dict[str, object] = {"_id": flag_id, "shop_id": shop_id}
+    query |= {} if ed is None else {"ed": _edit(ed)}
+    return await FLAGS.change(db, query, {"$set": fresh})
+
+
+async def flag(db: Database, shop_id: str, flag_id: str) -> Flag | None:
+    return await FLAGS.one(db, {"_id": flag_id, "shop_id": shop_id})
+
+
+def _edit(ed: Millis) -> dict[str, list[Millis | None]]:
+    """Flags from before edits were judged have none."""
+    return {"$in": [ed] if ed else [0, None]}

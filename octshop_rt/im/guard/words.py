@@ -11,8 +11,13 @@ FLAGGED = Holder(
     old=lambda shop_id, before: {
         "shop_id": shop_id,
         "at": {"$lt": before},
-        "$or": [{"text": {"$gt": ""}}, {"note": {"$gt": ""}}, {"hits.0": {"$exists": True}}],
+        "$or": [
+            {"text": {"$gt": ""}},
+            {"note": {"$gt": ""}},
+            {"hits.0": {"$exists": True}},
+            {"was.0": {"$exists": True}},
+        ],
     },
-    emptied={"$set": {"text": "", "hits": [], "note": ""}},
+    emptied={"$set": {"text": "", "hits": [], "note": "", "was": []}},
     said=lambda shop_id, c, s: {"shop_id": shop_id, "c": c, "s": s},
 )
