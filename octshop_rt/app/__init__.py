@@ -11,7 +11,7 @@ from aiohttp import web
 from octshop_rt.app import across, care
 from octshop_rt.app.answering import MARKS
 from octshop_rt.app.between import BranchesOfShops, ChatDirectory, ShopCards, Snapshots, VouchersOfOrders, Watching
-from octshop_rt.app.care import Care, raise_care
+from octshop_rt.app.care import AroundDesk, Care, raise_care
 from octshop_rt.app.commerce import Commerce, raise_commerce
 from octshop_rt.app.files import make_media, object_checks
 from octshop_rt.app.foundation import Foundation, lay
@@ -160,7 +160,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, db: Database 
         node=on.node,
         metrics=on.metrics,
         media=media,
-        cards=ShopCards(Snapshots(commerce).by_kind()),
+        cards=ShopCards(Snapshots(commerce).by_kind(), AroundDesk(commerce).card),
         guard=guard,
     )
     service = raise_care(on, commerce, im, guard)

@@ -14,14 +14,17 @@ from octshop_rt.core.errors import NotFound
 from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Place, Transaction
 from octshop_rt.im.conversation.model import Conversation, Party, ShopFacts
-from octshop_rt.im.desk.model import PLATFORM_SHOP
+from octshop_rt.im.desk.model import PLATFORM_SHOP, Card
 from octshop_rt.im.desk.watching import DeskWatching
-from octshop_rt.im.wire.fields import Body, CardKind
+from octshop_rt.im.wire.fields import Body, CardKind, Context
 from octshop_rt.verify.codes import Codes
 from octshop_rt.verify.issue import Issuer
 
 Snapshot = Callable[[Conversation, str], Awaitable[Body | None]]
 """(conversation, id of the thing): the thing as this conversation may show it now, or None."""
+
+Look = Callable[[str, str, Context], Awaitable[Card | None]]
+"""(buyer, shop, what the buyer says to come from): its card, or None."""
 
 
 class ChatDirectory:
@@ -57,8 +60,14 @@ class ShopCards:
     the platform's own service is talked to) and of its two sides. Opening a card asks its own route again.
     """
 
-    def __init__(self, snapshots: Mapping[CardKind, Snapshot]) -> None:
+    def __init__(self, snapshots: Mapping[CardKind, Snapshot], look: Look) -> None:
         self._snapshots = snapshots
+        self._look = look
+
+    async def about(self, buyer_id: str, shop_id: str, ctx: Context) -> Context | None:
+        """The thing under the name it has now."""
+        card = await self._look(buyer_id, shop_id, ctx)
+        return None if card is None else Context(k=card.k, id=card.id, title=card.title[:200])
 
     async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
         """The thing as it is now; None where this conversation must not show it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +14,14 @@ from octshop_rt.commerce.member.guests import Guests
 from octshop_rt.core.auth.model import Device
 from octshop_rt.core.bus import Bus, Notice, notify
 from octshop_rt.core.clock import Millis
+from octshop_rt.core.errors import NotFound
 from octshop_rt.core.http.origin import Origins
 from octshop_rt.im.api.widget_page import WidgetPage
 from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.visitor.service import Visitors
+
+_OWN = re.compile(r"/shop/(?P<kind>[ps])/(?P<id>[A-Za-z0-9_-]{1,64})")
 
 
 def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk, guard: Guard) -> Visitors:
@@ -29,6 +33,7 @@ def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk, guard: Guard)
         Vouching(commerce.gate.guests).enter,
         Moves(on.bus, desk).told,
         guard,
+        Pages(commerce).named,
     )
 
 
@@ -38,6 +43,27 @@ def mount_widget(app: web.Application, on: Foundation, visitors: Visitors, origi
     if folder:
         hosts = tuple(sorted({urlsplit(origin).netloc for origin in origins.own}))
         WidgetPage(Path(folder), hosts, visitors.frame_sites).install(app)
+
+
+class Pages:
+    """The names of our own pages, by their addresses."""
+
+    def __init__(self, commerce: Commerce) -> None:
+        self._catalog = commerce.catalog
+        self._shops = commerce.shops
+
+    async def named(self, shop_id: str, path: str) -> str | None:
+        """None for what is no page of this shop, or has no name of its own."""
+        found = _OWN.fullmatch(path)
+        if found is None:
+            return None
+        try:
+            if found["kind"] == "s":
+                return (await self._shops.shop(shop_id)).name if found["id"] == shop_id else None
+            product, _ = await self._catalog.product(found["id"])
+        except NotFound:
+            return None
+        return product.title[:120] if product.shop_id == shop_id else None
 
 
 class Vouching:

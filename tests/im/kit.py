@@ -29,7 +29,7 @@ from octshop_rt.im.media.objects import GridFs
 from octshop_rt.im.media.service import Media
 from octshop_rt.im.poll.server import Polls
 from octshop_rt.im.session import Policy, Rate
-from octshop_rt.im.wire.fields import Body, CardKind
+from octshop_rt.im.wire.fields import Body, CardKind, Context
 from octshop_rt.im.ws.server import ImServer
 from tests.im.frames import packed
 
@@ -81,6 +81,10 @@ class Town:
 
     async def card(self, who: Party, conversation: Conversation, kind: CardKind, thing_id: str) -> Body | None:
         return self.things.get((kind, thing_id))
+
+    async def about(self, buyer_id: str, shop_id: str, ctx: Context) -> Context | None:
+        thing = self.things.get((ctx.k, ctx.id)) if ctx.k in {"product", "order", "aftersale"} else None
+        return None if thing is None else Context(k=ctx.k, id=ctx.id, title=thing.title)
 
     async def known_as(self, buyer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         return {one: ids for ids in self.same for one in ids if one in buyer_ids}

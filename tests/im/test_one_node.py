@@ -11,7 +11,7 @@ from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.checks import CHECKS
-from octshop_rt.im.wire.fields import Body
+from octshop_rt.im.wire.fields import Body, Context
 from tests.im.kit import Client, Node, Town, client_id, enter, running
 
 
@@ -36,7 +36,10 @@ async def test_a_buyer_and_a_shop_talk(node: Node, db: Database, encoding: str):
     buyer = await enter(node, "buyer-1", encoding=encoding)
     agent = await enter(node, "agent-1", staff=True)
     colleague = await enter(node, "agent-2", staff=True, encoding=encoding)
-    c = await buyer.open("S1", ctx={"k": "product", "id": "G1", "title": "双人火锅"})
+    c = await buyer.open("S1", ctx={"k": "product", "id": "G1", "title": "a title of the client's own"})
+    begun = await store.conversation(db, c)
+    assert begun is not None
+    assert begun.ctx == Context(k="product", id="G1", title="双人火锅")
     assert await buyer.open("S1") == c
     sent = await buyer.say(c, "在吗?👋")
     assert (sent["t"], sent["s"]) == (4, 1)

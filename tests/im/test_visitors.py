@@ -61,6 +61,51 @@ async def test_the_agent_sees_where_the_visitor_is_and_nothing_he_should_not(wor
         await client.close()
 
 
+async def test_what_a_visitors_page_claims_passes_the_guard_and_our_own_pages_have_their_own_names(
+    world: World,
+):  # req I10
+    owner = await world.token("owner", Audience.STAFF)
+    for level, word in (("refuse", "禁词乙"), ("mask", "脏话")):
+        rule = {"request_id": world.request_id(), "words": [word], "level": level}
+        assert (await ask(world, "POST", "/shop/S1/desk/guard/words", owner, rule))[0] == 200
+    token, _ = await guest(world)
+    opened = {"request_id": world.request_id(), "shop_id": "S1"}
+    _, case = await ask(world, "POST", "/buyer/cases", token, opened)
+    claims: dict[str, Any] = {
+        "title": "加价 脏话",
+        "device": "禁词乙",
+        "cart": {"count": 2, "amount_fen": 1, "titles": ["禁词乙", "红茶"]},
+    }
+    assert await look(world, token, f"/shop/p/{world.ids['G1']}", title="禁词乙") == 204
+    assert await look(world, token, f"/shop/p/{world.ids['G3']}", title="另一家店的商品") == 204
+    assert await look(world, token, "/shop/s/S1", title="冒充") == 204
+    assert await look(world, token, "/禁词乙", **claims) == 204
+    _, told = await ask(world, "GET", f"/shop/S1/desk/visits/{case['c']}", owner)
+    pages = [(page["path"], page["title"]) for page in told["visit"]["pages"]]
+    _, shop = await ask(world, "GET", "/buyer/shops/S1", token)
+    assert [title for _, title in pages] == ["拿铁", "另一家店的商品", shop["name"], "加价 **"]
+    assert pages[-1][0] == "/"
+    assert told["visit"]["device"] == ""
+    assert told["visit"]["cart"]["titles"] == ["红茶"]
+
+    left = f"/buyer/cases/{case['id']}/messages"
+    note = {"request_id": world.request_id(), "text": "请回电", "contact": "13800000000"}
+    assert (await ask(world, "POST", left, token, {**note, "contact": "禁词乙"}))[0] == 422
+    assert (await ask(world, "POST", left, token, note))[0] in {200, 201}  # a number is what was asked for
+    rule = {"request_id": world.request_id(), "words": ["回电"], "level": "mask"}
+    assert (await ask(world, "POST", "/shop/S1/desk/guard/words", owner, rule))[0] == 200
+    assert (await ask(world, "POST", left, token, note))[0] in {
+        200,
+        201,
+    }  # a retry is answered
+    ended = {"request_id": world.request_id()}
+    assert (await ask(world, "POST", f"/buyer/cases/{case['id']}/end", token, ended))[0] == 200
+    rating = {"request_id": world.request_id(), "stars": 5, "tags": ["禁词乙"]}
+    assert (await ask(world, "POST", f"/buyer/cases/{case['id']}/rating", token, rating))[0] == 422
+    status, rated = await ask(world, "POST", f"/buyer/cases/{case['id']}/rating", token, {**rating, "tags": ["脏话"]})
+    assert (status, rated["rating"]["tags"]) == (200, ["**"])
+
+
 async def test_whoever_watches_the_case_hears_that_the_visitor_has_moved_on(world: World):
     token, _ = await guest(world)
     status, case = await ask(world, "POST", "/buyer/cases", token, {"request_id": world.request_id(), "shop_id": "S1"})

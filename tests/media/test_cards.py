@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from octshop_rt.core import mongo
-from octshop_rt.core.auth.model import Audience, Buyer, Staff
+from octshop_rt.core.auth.model import Audience, Buyer, Device, Staff
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.answer import store as answer_store
@@ -77,6 +77,24 @@ async def test_cards_show_this_shops_goods_and_these_twos_orders(world: World): 
     assert await show(world, other, theirs, "order", ids["order_a"]) == "im.no_such_thing"
     # An order of this buyer at another shop is none of this shop's business.
     assert await show(world, other, theirs, "order", ids["order_b"]) == "im.no_such_thing"
+
+
+async def test_a_conversation_keeps_of_where_it_began_what_is_true(world: World):  # req I1
+    ids, conversations = world.ids, world.app.im.conversations
+    token = {"title": "加微信 abc12345 http://evil.example"}
+
+    async def began(k: Any, thing_id: str, shop_id: str = "S1") -> Context | None:
+        guests = world.app.commerce.gate.guests
+        session = await guests.come(Device(id=f"device-{world.serial():08d}", name="t", ip="127.0.0.1", bearer=True))
+        who = await world.app.commerce.gate.sessions.resolve(Audience.BUYER, session[1].token, bearer=True)
+        assert isinstance(who, Buyer)
+        return (await conversations.open(who, shop_id, Context(k=k, id=thing_id, **token))).ctx
+
+    assert await began("product", ids["G1"]) == Context(k="product", id=ids["G1"], title="拿铁")
+    assert await began("product", "P404") is None
+    assert await began("order", "O01M8KN4J53W7AA8J56VPJ9BBW2") is None  # made up
+    assert await began("order", ids["order_a"]) is None  # another buyer's
+    assert await began("product", ids["G3"]) is None  # another shop's
 
 
 async def test_who_comes_from_a_campaign_brings_its_card_to_the_case(world: World):  # req I4, 8.I4

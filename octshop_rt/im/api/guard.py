@@ -192,7 +192,7 @@ class SettleWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     request_id: RequestId
     state: Literal["fine", "handled"]
     note: Reason = ""
-    ed: Annotated[Millis, Meta(ge=0)] | None = None
+    ed: Millis | None = None
 
 
 class GuardApi:

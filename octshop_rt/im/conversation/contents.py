@@ -11,7 +11,7 @@ from octshop_rt.im.conversation import rules, store
 from octshop_rt.im.conversation.model import Conversation, NoSuchThing, NotQuotable, Party
 from octshop_rt.im.media.model import NoFile, Owner, Place
 from octshop_rt.im.media.service import Media
-from octshop_rt.im.wire.fields import Body, CardKind, MediaKind
+from octshop_rt.im.wire.fields import Body, CardKind, Context, MediaKind
 from octshop_rt.im.wire.incoming import Send
 
 
@@ -22,6 +22,12 @@ class Cards(Protocol):
         """A snapshot of the thing as it is now; None unless `who` may show it to the other side of `conversation`."""
         ...
 
+    async def about(self, buyer_id: str, shop_id: str, ctx: Context) -> Context | None:
+        """What a buyer says to come from, by its own name; None if there is no such thing, or it is not this shop's or
+        not this buyer's.
+        """
+        ...
+
 
 class Contents:
     """Proves content. Without cards or media (a node of chat alone) their kinds are refused."""
@@ -30,6 +36,10 @@ class Contents:
         self._db = db
         self.media = media
         self._cards = cards
+
+    async def about(self, buyer_id: str, shop_id: str, ctx: Context) -> Context | None:
+        """What is true of where the buyer says to come from; what cannot be proved is not kept."""
+        return None if self._cards is None else await self._cards.about(buyer_id, shop_id, ctx)
 
     async def proved(self, who: Party, conversation: Conversation, frame: Send, body: Body) -> Body:
         """The body as it will be stored. NotQuotable, NoSuchThing, NoFile, ShopIsFull.

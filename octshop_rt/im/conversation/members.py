@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from octshop_rt.core.clock import Clock
 from octshop_rt.core.ids import Ids
@@ -22,15 +22,20 @@ from octshop_rt.im.wire.fields import Context, Side
 
 MOST_KNOWN = 50_000
 
+About = Callable[[str, str, Context], Awaitable[Context | None]]
+
 
 class Members:
-    """A conversation never changes sides, so what is at hand stays true."""
+    """A conversation never changes sides, so what is at hand stays true. `about(buyer_id, shop_id, ctx)` says what is
+    true of where a buyer says to come from: agents read it.
+    """
 
-    def __init__(self, db: Database, clock: Clock, ids: Ids, directory: Directory) -> None:
+    def __init__(self, db: Database, clock: Clock, ids: Ids, directory: Directory, about: About) -> None:
         self._db = db
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._about = about
         self._known: dict[str, Conversation] = {}
         self._joined: set[tuple[str, str]] = set()
 
@@ -58,7 +63,8 @@ class Members:
             shop = await self._directory.shop(shop_id)
             if shop is None:
                 raise NoSuchShop
-            found = await self._make(buyer_id, shop, ctx)
+            proved = None if ctx is None else await self._about(buyer_id, shop_id, ctx)
+            found = await self._make(buyer_id, shop, proved)
         self.remember(found)
         await self._join(found.id, buyer_id, "buyer")
         return found

@@ -65,7 +65,7 @@ class Conversations:
         self._directory = directory
         self._said: list[Said] = []
         self._contents = Contents(db, media, cards)
-        self.members = Members(db, clock, ids, directory)
+        self.members = Members(db, clock, ids, directory, self._contents.about)
         self.appender = Appender(db, clock, ids, self._committed)
         self.marks = Marks(db, bus, router, self.members, self.appender.tail)
         self.net = Net(db, clock, bus, router.delivered, self._caught, self._heard_here, mesh or Mesh())

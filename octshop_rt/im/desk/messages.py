@@ -44,8 +44,11 @@ class Messages:
         page has begun another then. It also stands in the log, where buyer and shop will look.
         Its words pass the guard, whose refusals fly out.
         """
-        if self._guard is not None:
-            text = await self._guard.worded(case.shop_id, case.c, case.buyer_id, who, text)
+        before = await office_store.message_by_request(self._db, who.person_id, request_id)
+        kept = before is not None and (before.text, before.contact) == (text, contact)  # rules may have changed since
+        if self._guard is not None and not kept:
+            [text] = await self._guard.worded(case.shop_id, case.c, case.buyer_id, who, text)
+            contact = await self._guard.reachable(case.shop_id, contact)
         row = LeaveMessage(
             id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id, text=text,
             contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.bus import Bus
@@ -53,6 +53,7 @@ class Shop(Struct, frozen=True):
     platform_rev: int
     books: dict[Side, rules.Book]
     watch: dict[Side, rules.Book]
+    words: rules.Book  # of buyers, without what is said about links, phones and contacts
     flood: FloodRules
     blocked: dict[str, Millis | None]  # by the buyer's id
     marked: dict[str, Millis]  # by fingerprints of devices and networks
@@ -93,13 +94,28 @@ class Guard:
             raise _REFUSALS[refused.kind](hit=rules.hinted(refused.text))
         return judged
 
-    async def worded(self, shop_id: str, c: str, buyer_id: str, who: Buyer, text: str) -> str:
+    async def worded(self, shop_id: str, c: str, buyer_id: str, who: Buyer, *texts: str) -> tuple[str, ...]:
         """What a buyer writes to the shop elsewhere than in the log, as it may be stored. Refused as by `judge`."""
         said = Saying(
-            shop_id=shop_id, c=c, buyer_id=buyer_id, side="buyer", f=who.person_id, texts=(text,), was=who.was,
+            shop_id=shop_id, c=c, buyer_id=buyer_id, side="buyer", f=who.person_id, texts=texts, was=who.was,
             guest=rules.guest(who),
         )  # fmt: skip
-        return (await self.judge(said)).texts[0]
+        return (await self.judge(said)).texts
+
+    async def reachable(self, shop_id: str, contact: str) -> str:
+        """Where a buyer who was asked for it can be reached: a number or a name elsewhere is what was asked for, a
+        sensitive word is not. Sensitive.
+        """
+        judged, refused = (await self._shops.get(shop_id)).words.judge((contact,))
+        if refused is not None:
+            raise Sensitive(hit=rules.hinted(refused.text))
+        return judged.texts[0]
+
+    async def shown(self, shop_id: str, texts: Sequence[str]) -> tuple[str, ...]:
+        """What a buyer's page claims, as agents may read it: with stars, and nothing of what may not be said."""
+        book = (await self._shops.get(shop_id)).books["buyer"]
+        judged = [book.judge((text,)) for text in texts]
+        return tuple("" if refused is not None else one.texts[0] for one, refused in judged)
 
     async def not_too_much(self, said: Saying) -> None:
         """Count it. Flooding and Repeating, with the time after which it may be said. Buyers only."""
@@ -201,6 +217,7 @@ class Guard:
             platform.rev,
             {"buyer": rules.Book(books, "buyer", rules.HOT), "staff": rules.Book(books, "staff", rules.HOT)},
             {"buyer": rules.Book(books, "buyer", rules.WATCH), "staff": rules.Book(books, "staff", rules.WATCH)},
+            rules.Book([structs.replace(one, buyer=_FREE) for one in books], "buyer", rules.HOT),
             own.flood,
             {row.buyer_id: row.until for row in blocked},
             rules.marked(blocked),

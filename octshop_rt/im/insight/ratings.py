@@ -47,8 +47,9 @@ class Ratings:
         if case.ended_at is None:
             raise CaseNotEnded
         text = text.strip()
-        if self._guard is not None and text:
-            text = await self._guard.worded(case.shop_id, case.c, case.buyer_id, buyer, text)
+        if self._guard is not None and (text or tags):
+            text, *fair = await self._guard.worded(case.shop_id, case.c, case.buyer_id, buyer, text, *tags)
+            tags = tuple(fair)
         now = self._clock.now()
         last = case.history[-1] if case.history else None
         row = Rating(

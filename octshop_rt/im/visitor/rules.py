@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from octshop_rt.core.clock import DAY, MINUTE, Millis
-from octshop_rt.im.visitor.model import BadEntry, Cart, Entry, PageView, Visit
+from octshop_rt.im.visitor.model import BadEntry, Entry, PageView, Visit
 
 MOST_PAGES: Final = 30
 NEW_VISIT_MS: Final = 30 * MINUTE
@@ -72,13 +72,6 @@ def moved_on(before: Visit | None, now: Visit) -> bool:
 def stay(span_ms: int) -> int:
     """A time on a page that can be believed."""
     return max(0, min(span_ms, _MOST_STAY_MS))
-
-
-def modest(cart: Cart | None) -> Cart | None:
-    """A cart's titles hold no numbers of phones either."""
-    if cart is None:
-        return None
-    return Cart(count=cart.count, amount_fen=cart.amount_fen, titles=tuple(masked(title) for title in cart.titles))
 
 
 def secret(root: bytes, shop_id: str, key_no: int) -> str:

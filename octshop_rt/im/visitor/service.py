@@ -22,6 +22,7 @@ _TRIES = 3
 _REMEMBERED_MS = 2 * rules.ENTRY_S * 1000
 
 Moved = Callable[[str], Awaitable[None]]
+Named = Callable[[str, str], Awaitable[str | None]]
 
 
 class Vouched(Protocol):
@@ -35,15 +36,20 @@ class Vouched(Protocol):
 
 
 class Visitors:
-    """Visitors of one node. `moved(conversation)` is told when one has gone on to another page."""
+    """Visitors of one node. `moved(conversation)` is told when one has gone on to another page; `named(shop_id, path)`
+    is the name of one of our own pages of that shop, None for all others.
+    """
 
-    def __init__(self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved, guard: Guard) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, root: bytes, vouched: Vouched, moved: Moved, guard: Guard, named: Named
+    ) -> None:
         self._db = db
         self._clock = clock
         self._root = root
         self._vouched = vouched
         self._moved = moved
         self._guard = guard
+        self._named = named
         self._met = Acquaintance(db)
         self._swept_at = clock.now()
 
@@ -63,6 +69,7 @@ class Visitors:
         except (Blocked, GuestsBlocked):
             return
         now = self._clock.now()
+        path, title, device, cart = await self._claimed(shop_id, rules.page(path), title, device, cart)
         looked = Visit(
             id=talk,
             shop_id=shop_id,
@@ -70,9 +77,9 @@ class Visitors:
             started_at=now,
             at=now,
             referrer=rules.site(referrer),
-            device=rules.masked(device),
-            pages=(PageView(path=rules.page(path), title=rules.masked(title), at=now),),
-            cart=rules.modest(cart),
+            device=device,
+            pages=(PageView(path=path, title=title, at=now),),
+            cart=cart,
         )
         for _ in range(_TRIES):
             before = await store.visit(self._db, talk)
@@ -83,6 +90,19 @@ class Visitors:
                         await self._moved(talk)
                     break
         await self._sweep(now)
+
+    async def _claimed(
+        self, shop_id: str, path: str, title: str, device: str, cart: Cart | None
+    ) -> tuple[str, str, str, Cart | None]:
+        """What the visitor's page says, as agents may read it: our own pages by their own names, the rest past the
+        guard and without numbers of phones.
+        """
+        titles = cart.titles if cart is not None else ()
+        fair = await self._guard.shown(shop_id, [rules.masked(text) for text in (path, title, device, *titles)])
+        path, title, device, *inside = fair
+        if cart is not None:
+            cart = Cart(count=cart.count, amount_fen=cart.amount_fen, titles=tuple(one for one in inside if one))
+        return path or "/", await self._named(shop_id, path) or title, device, cart
 
     async def visit(self, shop_id: str, c: str) -> Visit | None:
         """What the visitor of that conversation looks at, if it is known. NoVisit: no conversation of this shop."""
