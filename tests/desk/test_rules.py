@@ -94,6 +94,9 @@ def test_the_first_rule_that_fits_page_thing_and_level_decides() -> None:
     assert rules.wanted(settings, shirt, 4) == rules.Wanted(group_id="B", priority=5)
     assert rules.wanted(settings, shirt, 2) == rules.Wanted(skills=("老客",), priority=1)
     assert rules.wanted(settings, None, 0) == rules.Wanted()
+    spring = structs.replace(settings, rules=(Rule(page="activity", group_id="C"), *settings.rules))
+    assert rules.wanted(spring, Card(k="activity", id="P1", title="满 30 减 6"), 2).group_id == "C"
+    assert rules.wanted(spring, shirt, 4).group_id == "B"
 
 
 def test_places_are_counted_within_a_group() -> None:

@@ -40,10 +40,10 @@ KNOCKS: dict[str, dict[str, Make]] = {
         "missing": acting("/buyer/campaigns/@missing/claims"),
     },
     "GET /buyer/coupons": {"own": at("/buyer/coupons")},
-    "POST /buyer/orders/quote": {
-        "own": at("/buyer/orders/quote", lines=LINE, coupon_ids=["@coupon_a"]),
-        "other": at("/buyer/orders/quote", lines=LINE, coupon_ids=["@coupon_b"]),
-        "missing": at("/buyer/orders/quote", lines=LOST_LINE),
+    "POST /buyer/quotes/mine": {
+        "own": at("/buyer/quotes/mine", lines=LINE, coupon_ids=["@coupon_a"]),
+        "other": at("/buyer/quotes/mine", lines=LINE, coupon_ids=["@coupon_b"]),
+        "missing": at("/buyer/quotes/mine", lines=LOST_LINE),
     },
     "GET /shop/{shop_id}/campaigns": {
         "own": at("/shop/S1/campaigns"),

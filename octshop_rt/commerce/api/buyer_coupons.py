@@ -192,7 +192,7 @@ class BuyerCoupons:
                 summary="Own coupons, newest first",
             ),
             Route(
-                "POST", "/buyer/orders/quote", self.quote, permission=BUYER, body=MyQuoteWish, answer=MyQuote,
+                "POST", "/buyer/quotes/mine", self.quote, permission=BUYER, body=MyQuoteWish, answer=MyQuote,
                 errors=(*QUOTE_REFUSALS, CouponUnusable),
                 summary="What a basket costs this buyer now, with the best or with chosen coupons",
             ),
