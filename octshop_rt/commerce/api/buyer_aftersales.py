@@ -22,7 +22,7 @@ from octshop_rt.commerce.api.aftersales import Aftersales, WantedBacks
 from octshop_rt.commerce.api.buyer_shops import Cursor
 from octshop_rt.core.auth.model import BUYER, Buyer
 from octshop_rt.core.clock import MINUTE
-from octshop_rt.core.errors import RequestConflict
+from octshop_rt.core.errors import NotFound, RequestConflict
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.core.money import Fen
@@ -82,7 +82,7 @@ class BuyerAftersales:
                 body=Ask,
                 answer=AftersaleView,
                 status=201,
-                errors=(*REFUSALS, AmountChanged, AlreadyOpen, RequestConflict),
+                errors=(NotFound, *REFUSALS, AmountChanged, AlreadyOpen, RequestConflict),
                 summary="Ask for the money of unused goods; they cannot be used meanwhile",
                 limit=ASKS,
             ),
