@@ -246,7 +246,7 @@ async def test_fsck_names_what_is_planted(mall: Mall) -> None:
     await store.CAMPAIGNS.update(mall.db, {"_id": other.coupon.campaign_id}, {"$set": {"claimed": 11}})
     report = await examine(mall.db, MARKETING_CHECKS)
     assert {(one.check, one.object_id) for one in report.findings} == {
-        ("F120", other.coupon.campaign_id), ("F121", other.coupon.id), ("F122", made.coupon.id),
+        ("F130", other.coupon.campaign_id), ("F131", other.coupon.id), ("F132", made.coupon.id),
     }  # fmt: skip
-    with pytest.raises(AssertionError, match="F123"):
+    with pytest.raises(AssertionError, match="F133"):
         await mall.assert_clean()

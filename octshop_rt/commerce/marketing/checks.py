@@ -1,4 +1,4 @@
-"""fsck of marketing: claims counted, shares kept, lives as declared (F120-F122). Orders check their side themselves."""
+"""fsck of marketing: claims counted, shares kept, lives as declared (F130-F132). Orders check their side themselves."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ async def claims(db: Database) -> AsyncIterator[Finding]:
         there = await store.count_claimed(db, row.id)
         fresh = await store.campaign(db, row.id)  # claims go on while this looks: both ends of the moment are asked
         if fresh is not None and not row.claimed <= there <= fresh.claimed:
-            yield Finding(check="F120", object_id=row.id, expected=f"{fresh.claimed} coupons", found=str(there))
+            yield Finding(check="F130", object_id=row.id, expected=f"{fresh.claimed} coupons", found=str(there))
         if row.claimed > row.total:
-            yield Finding(check="F120", object_id=row.id, expected=f"at most {row.total}", found=str(row.claimed))
+            yield Finding(check="F130", object_id=row.id, expected=f"at most {row.total}", found=str(row.claimed))
 
 
 async def shares(db: Database) -> AsyncIterator[Finding]:
@@ -28,7 +28,7 @@ async def shares(db: Database) -> AsyncIterator[Finding]:
         campaign = campaigns.get(coupon.campaign_id) or await store.campaign(db, coupon.campaign_id)
         if campaign is None or campaign.shop_id != coupon.shop_id or coupon.nth > campaign.per_buyer:
             found = "no such campaign" if campaign is None else f"number {coupon.nth} of {campaign.shop_id}"
-            yield Finding(check="F121", object_id=coupon.id, expected=coupon.campaign_id, found=found)
+            yield Finding(check="F131", object_id=coupon.id, expected=coupon.campaign_id, found=found)
 
 
 async def replay(db: Database) -> AsyncIterator[Finding]:
@@ -36,12 +36,12 @@ async def replay(db: Database) -> AsyncIterator[Finding]:
         try:
             told = rules.replayed(coupon)
         except ValueError as fault:
-            yield Finding(check="F122", object_id=coupon.id, expected="declared steps", found=str(fault))
+            yield Finding(check="F132", object_id=coupon.id, expected="declared steps", found=str(fault))
             continue
         if told != coupon.state:
-            yield Finding(check="F122", object_id=coupon.id, expected=told, found=coupon.state)
+            yield Finding(check="F132", object_id=coupon.id, expected=told, found=coupon.state)
         if (coupon.order_id is None) != (coupon.state is CouponState.UNUSED):
-            yield Finding(check="F122", object_id=coupon.id, expected=coupon.state, found=f"order {coupon.order_id}")
+            yield Finding(check="F132", object_id=coupon.id, expected=coupon.state, found=f"order {coupon.order_id}")
 
 
 class OnOrder(Struct, frozen=True):
@@ -67,7 +67,7 @@ async def on_order(db: Database, buyer_id: str, order_id: str) -> OnOrder | None
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(id="F120", text="a campaign counts the coupons there are, and no more than its total", run=claims),
-    Check(id="F121", text="nobody has more coupons of a campaign than one person may", run=shares),
-    Check(id="F122", text="a coupon's history, replayed along the table, gives its state", run=replay),
+    Check(id="F130", text="a campaign counts the coupons there are, and no more than its total", run=claims),
+    Check(id="F131", text="nobody has more coupons of a campaign than one person may", run=shares),
+    Check(id="F132", text="a coupon's history, replayed along the table, gives its state", run=replay),
 )

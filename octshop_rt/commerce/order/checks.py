@@ -1,4 +1,4 @@
-"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14p); stock (F21), coupons (F123) against them."""
+"""fsck of orders: states, sums, requests, deadlines, payments (F10-F14p); stock (F21), coupons (F133) against them."""
 
 from __future__ import annotations
 
@@ -141,13 +141,13 @@ async def coupons(db: Database) -> AsyncIterator[Finding]:
         if not _agrees(fresh, found):
             state = f"{found.coupon_id} {found.state}" if found else "none"
             expected = f"{order.coupon.id} as a {fresh.payment_state} order has it"
-            yield Finding(check="F123", object_id=order.id, expected=expected, found=state)
+            yield Finding(check="F133", object_id=order.id, expected=expected, found=state)
     async for one in on_orders(db):
         held_by = await store.one(db, one.order_id)
         if held_by is None or held_by.coupon is None or held_by.coupon.id != one.coupon_id:
             if await on_order(db, one.buyer_id, one.order_id) != one:
                 continue
-            yield Finding(check="F123", object_id=one.coupon_id, expected=f"named by {one.order_id}", found="it is not")
+            yield Finding(check="F133", object_id=one.coupon_id, expected=f"named by {one.order_id}", found="it is not")
 
 
 def _agrees(order: Order, found: OnOrder | None) -> bool:
@@ -225,7 +225,7 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F12", text="a checkout request and its orders name each other", run=requests),
     Check(id="F13", text="no order stays unpaid an hour past its time", run=overdue),
     Check(id="F21", text="unpaid orders and reservations match, paid orders and pieces sold match", run=stock),
-    Check(id="F123", text="an order's coupon is held while unpaid, used when paid, on no other order", run=coupons),
+    Check(id="F133", text="an order's coupon is held while unpaid, used when paid, on no other order", run=coupons),
     Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
     Check(id="F14p", text="the payment behind a paid order is itself paid", run=payment_behind),
     Check(id="F14o", text="what was paid for an order made it paid or goes back", run=payments_have_orders),
