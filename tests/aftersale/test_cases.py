@@ -256,3 +256,28 @@ async def test_an_order_of_two_lines_goes_back_line_by_line(town: Town) -> None:
     after = await town.order(order)
     assert (after.refunded_fen, after.state) == (666 + 933, State.DONE)
     await town.sound()
+
+
+async def test_the_share_that_was_paid_goes_back_and_the_coupon_with_the_last_of_it(town: Town) -> None:
+    # req M3, 12.8, 16.6: 3 × 19.90 less 5.00 is 54.70; what a refund gives is the paid share, never the list price
+    coupon = await town.coupon(500)
+    order = await town.bought((await town.goods(), 3), coupon=coupon, off_fen=500)
+    assert order.payable_fen == 5_470
+
+    async def state() -> str:
+        (one,) = (await town.app.commerce.marketing.coupons_of(town.buyer, tab=None, cursor=None))[0]
+        return one.state
+
+    first = await town.ask(order, **{order.lines[0].id: 1})
+    assert first.amount_fen == 1_823
+    await town.cases.agree(MANAGER, first.id)
+    await town.settle()
+    assert await state() == "used"
+    rest = await town.ask(order)
+    assert rest.amount_fen == 3_647
+    await town.cases.agree(MANAGER, rest.id)
+    await town.settle()
+    assert town.given_back_fen() == 5_470
+    assert (await town.order(order)).state is State.REFUNDED
+    assert await state() == "unused"
+    await town.sound()

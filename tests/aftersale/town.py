@@ -17,12 +17,13 @@ from octshop_rt.app.between import BranchesOfShops
 from octshop_rt.commerce.aftersale.model import Case, Reason, WantedBack, Wish
 from octshop_rt.commerce.catalog.model import Fulfilment, Listing, Picture, Product, Sku, VoucherTerms
 from octshop_rt.commerce.inventory.model import Stock
+from octshop_rt.commerce.marketing.model import CampaignText, Terms
 from octshop_rt.commerce.order.model import Order, WantedLine
 from octshop_rt.commerce.payment.model import Wish as PayWish
 from octshop_rt.commerce.shop.geo import point, to_gcj
 from octshop_rt.commerce.shop.model import Certification, Merchant, Shop, ShopPicture
 from octshop_rt.core.auth.model import Buyer, Right, ShopStaff
-from octshop_rt.core.clock import TestClock
+from octshop_rt.core.clock import DAY, TestClock
 from octshop_rt.core.errors import Busy, DomainError, UnknownOutcome
 from octshop_rt.core.fsck import examine
 from octshop_rt.core.mongo import Database
@@ -106,10 +107,22 @@ class Town:
         )
         return sku
 
-    async def bought(self, *wanted: tuple[Sku, int], buyer: Buyer | None = None) -> Order:
+    async def coupon(self, value_fen: int) -> str:
+        """In the buyer's hand."""
+        marketing, now = self.app.commerce.marketing, self.clock.now()
+        text = CampaignText(
+            title="立减", words="", terms=Terms(value_fen=value_fen), total=10, per_buyer=1, claim_from=now,
+            claim_until=now + 30 * DAY, valid_days=7,
+        )  # fmt: skip
+        campaign = await marketing.add(MANAGER, self.request_id(), text)
+        return (await marketing.claim(self.buyer, campaign.id, self.request_id())).id
+
+    async def bought(
+        self, *wanted: tuple[Sku, int], buyer: Buyer | None = None, coupon: str = "", off_fen: int = 0
+    ) -> Order:
         """Ordered, paid on the simulated phone, its vouchers issued."""
         who = buyer or self.buyer
-        due_fen = sum(sku.price_fen * count for sku, count in wanted)
+        due_fen = sum(sku.price_fen * count for sku, count in wanted) - off_fen
         made = await self.app.commerce.orders.checkout(
             who,
             request_id=self.request_id(),
@@ -117,6 +130,7 @@ class Town:
             fulfilment=Fulfilment.IN_STORE,
             memo="",
             expected_payable_fen=due_fen,
+            coupon_ids=[coupon] if coupon else [],
         )
         (order,) = made.orders
         if due_fen:

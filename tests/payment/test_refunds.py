@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from octshop_rt.commerce.payment.model import RefundState
 from octshop_rt.core import outbox
+from octshop_rt.core.errors import NotFound
 from octshop_rt.events import RefundDue, RefundSucceeded
 from tests.payment.conftest import House
 
@@ -109,6 +111,29 @@ async def test_an_abnormal_refund_waits_for_a_person_and_stays_owed(house: House
     (refund,) = await house.refunds.of_payment(payment_id)
     assert (refund.state, refund.trouble) == (RefundState.FAILED, "ABNORMAL")
     assert await house.balances() == {"channel_clearing": 1280, "refund_payable": -1280}
+
+
+async def test_a_person_has_a_failed_refund_asked_about_until_the_answer_is_final(house: House) -> None:  # PA4
+    payment_id = await paid(house)
+    house.switch(refund_outcome="ABNORMAL")
+    await due(house, payment_id, 1280)
+    await house.tick(10_000)
+    (failed,) = [row.body for row in await outbox.ROWS.many(house.db, {}) if row.type == "RefundFailed"]
+    assert (failed["refund_key"], failed["amount_fen"], failed["trouble"]) == ("k1", 1280, "ABNORMAL")
+    # Settled at the channel's own desk; and when we ask, the channel is away at first: the questions go on.
+    ((key, row),) = house.sandbox.bank.refunds.items()
+    house.sandbox.bank.refunds[key] = structs.replace(row, state="SUCCESS")
+    house.switch(fail_5xx=3)
+    await house.db.transact(lambda tx: house.refunds.press_on(tx, payment_id, "k1", "U1"))
+    (refund,) = await house.refunds.of_payment(payment_id)
+    assert (refund.state, refund.again) == (RefundState.PROCESSING, 1)
+    await house.tick(120_000, step_ms=5_000)
+    (after,) = await house.refunds.of_payment(payment_id)
+    assert (after.id, after.state) == (refund.id, RefundState.SUCCEEDED)
+    assert len(house.sandbox.bank.refunds) == 1
+    with pytest.raises(NotFound):  # nothing has failed now
+        await house.db.transact(lambda tx: house.refunds.press_on(tx, payment_id, "k1", "U1"))
+    await house.sound()
 
 
 async def test_a_crash_after_the_number_was_fixed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
