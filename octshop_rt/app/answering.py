@@ -28,6 +28,7 @@ from octshop_rt.im.conversation.model import Conversation, NoConversation
 from octshop_rt.im.conversation.service import Conversations
 from octshop_rt.im.desk.model import Case, CaseEnded
 from octshop_rt.im.desk.service import Desk
+from octshop_rt.im.guard import rules as guard_rules
 from octshop_rt.im.guard.model import DEVICE_MS, Whereabouts
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.guard.staff import GuardDesk
@@ -63,7 +64,7 @@ class Answering:
 def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk, guard: Guard) -> Answering:
     """Build it on the desk, and let both hear of each other."""
     assistant = _assistant(on)
-    around = AroundAnswers(on.clock, commerce, desk, im.conversations)
+    around = AroundAnswers(on.clock, commerce, desk, im.conversations, on.secrets.key(MARKS))
     knowledge = Knowledge(on.db, on.clock, on.ids, on.bus, assistant_there=assistant is not None)
     bot = Bot(
         on.db,
@@ -74,6 +75,7 @@ def raise_answering(on: Foundation, commerce: Commerce, im: ImServer, desk: Desk
         knowledge,
         guard,
         names=around.names,
+        place=around.place,
         assistant=assistant,
     )
     reviewer = Reviewer(on.clock, im.conversations, guard)
@@ -153,8 +155,9 @@ class CasesOfDesk:
 class AroundAnswers:
     """Shops, people and what a conversation is about, as answers ask for them."""
 
-    def __init__(self, clock: Clock, commerce: Commerce, desk: Desk, conversations: Conversations) -> None:
+    def __init__(self, clock: Clock, commerce: Commerce, desk: Desk, conversations: Conversations, key: bytes) -> None:
         self._clock = clock
+        self._key = key
         self._commerce = commerce
         self._desk = desk
         self._conversations = conversations
@@ -170,6 +173,11 @@ class AroundAnswers:
         person_id = (await gate.members.behind([buyer_id])).get(buyer_id, buyer_id)
         sessions = await gate.sessions.seen_since(person_id, self._clock.now() - DEVICE_MS, Audience.BUYER)
         return [Whereabouts(one.device_id, one.ip) for one in sessions]
+
+    async def place(self, shop_id: str, person_id: str) -> str:
+        """A fingerprint of the address a person was last seen at; empty where there is none."""
+        found = await self.seen(person_id)
+        return next(iter(guard_rules.marks(self._key, shop_id, found[0])[1:]), "") if found else ""
 
     async def names(self, shop_id: str, buyer_id: str) -> Mapping[str, str]:
         """What {shop} and {buyer} stand for."""

@@ -64,14 +64,18 @@ class World:
     def __init__(self, node: Node, db: Database, clock: TestClock, ids: Ids, bus: LocalBus) -> None:
         self.node, self.db, self.clock, self.ids, self.bus = node, db, clock, ids, bus
         self.desk = Desk()
+        self.places: dict[str, str] = {}
         self.knowledge = Knowledge(db, clock, ids, bus, assistant_there=True)
         self.bot = self.make()
 
     def make(self, assistant: Assistant | None = None) -> Bot:
         return Bot(
             self.db, self.clock, self.ids, self.node.said, self.desk, self.knowledge, self.node.guard,
-            names=_names, assistant=assistant,
+            names=_names, place=self.place, assistant=assistant,
         )  # fmt: skip
+
+    async def place(self, shop_id: str, person_id: str) -> str:
+        return self.places.get(person_id, "")
 
     async def faq(self, question: str, zh: str, *similar: str, en: str = "") -> Faq:
         assert MANAGER is not None
@@ -276,28 +280,6 @@ async def test_a_word_nobody_claimed_is_found_by_the_sweep(world: World, clock: 
     assert await world.bot.sweep() == 1
     assert (await world.answer(f"bot-{entry.s}")).b.text == "可以"
     assert await world.bot.sweep() == 0
-
-
-async def test_two_buyers_teach_the_bot_a_wording(world: World) -> None:
-    latte = await world.faq("拿铁多少钱", "18 元")
-    await world.faq("红茶多少钱", "12 元")
-    shop = await world.knowledge.shop(SHOP)
-    assert shop.matcher.judge("那个多少钱").sureness == "unsure"
-    for number, buyer in enumerate((BUYER, OTHER)):
-        case = world.desk.open(world.node.c, buyer)
-        row = msgspec.structs.replace(
-            world.bot._row(case, f"bot-9{number}", 90 + number, "那个多少钱"),
-            faq_ids=(latte.id,),
-            by="offer",
-            until=None,
-        )
-        await store.claim(world.db, row)
-        await world.bot.choose(buyer, row.id, latte.id)
-
-    async def learned() -> bool:
-        return (await world.knowledge.shop(SHOP)).matcher.judge("那个多少钱").sureness == "sure"
-
-    await until(learned)
 
 
 # --- the assistant, req I7 ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from octshop_rt.core.tasks import end
 from octshop_rt.im.answer import phrases, rules, store
 from octshop_rt.im.answer.assistant import Assistant, Brief
 from octshop_rt.im.answer.knowledge import Found, Knowledge, Shop
-from octshop_rt.im.answer.learning import Learning
+from octshop_rt.im.answer.learning import Learning, Place
 from octshop_rt.im.answer.model import PERSON, Faq, Given, NotAnOption, Stretch
 from octshop_rt.im.conversation.model import Conversation, Entry, IdemConflict
 from octshop_rt.im.conversation.service import Conversations
@@ -69,6 +69,7 @@ class Bot:
         guard: Guard,
         *,
         names: Callable[[str, str], Awaitable[Mapping[str, str]]],
+        place: Place,
         assistant: Assistant | None = None,
     ) -> None:
         self._db = db
@@ -77,7 +78,7 @@ class Bot:
         self._conversations = conversations
         self._cases = cases
         self._knowledge = knowledge
-        self._learning = Learning(db, clock, ids, knowledge)
+        self._learning = Learning(db, clock, ids, knowledge, place)
         self._guard = guard
         self._names = names
         self._assistant = assistant
@@ -319,14 +320,14 @@ class Bot:
             return
         await self._say_faq(picked, faq, titled=True)
         await store.set_picked(self._db, row, option)
-        await self._learning.chosen(row, option)
+        await self._learning.chosen(who, row, option)
 
     async def vote(self, who: Buyer, answer_id: str, *, helpful: bool) -> None:
         """NotFound."""
         row = await store.given(self._db, answer_id, who.ids)
         if row is None:
             raise NotFound
-        await self._learning.voted(row, helpful=helpful)
+        await self._learning.voted(who, row, helpful=helpful)
 
     # --- what a crash has left ----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.kept import Kept
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.im.answer import rules, store
-from octshop_rt.im.answer.matching import Matcher, says, voices
+from octshop_rt.im.answer.matching import Matcher
 from octshop_rt.im.answer.model import (
     MOST_FAQS,
     MOST_KEYWORDS,
@@ -31,6 +31,7 @@ from octshop_rt.im.answer.model import (
     Verdict,
     Welcome,
 )
+from octshop_rt.im.answer.voicing import balance, says
 
 CHANGED = "answer.changed"
 _MOST_SHOPS = 2_000
@@ -242,7 +243,7 @@ class Knowledge:
 
     async def _undoubt(self, tx: Transaction, row: Faq) -> None:
         for lesson in await store.lessons_of(tx, row.shop_id, row.id):
-            if says(voices(lesson)) < 0:
+            if says(balance(lesson)) < 0:
                 await store.forget_lesson(tx, row.shop_id, row.id, lesson.text)
 
     # --- keywords -----------------------------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ from msgspec import Struct
 from octshop_rt.core.words import words
 from octshop_rt.im.answer.model import AnswerSettings, Candidate, Faq, Lesson, Verdict
 from octshop_rt.im.answer.rules import normal
+from octshop_rt.im.answer.voicing import balance, says
 
 _K1 = 1.2
 _B = 0.5  # questions are short: length says little
 _LEAST = 30
 _LEAD = 8  # percent that the best must be ahead of the next question to be sure
 _MOST = 3
-TAUGHT = 2  # buyers who must agree before their wording counts as one of the shop's
 _DOUBTED = 60  # percent left of a confidence that buyers have contradicted
 # Words that say that something is asked, not what.
 _LITTLE_ZH = (
@@ -52,16 +52,6 @@ HOUSE_SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("核销", "用券", "验券"),
     ("会员", "vip", "member"),
 )
-
-
-def says(voices: int) -> int:
-    """What buyers' voices for and against a wording come to: 1 it is the question's, -1 it is not, 0 nothing yet."""
-    return 1 if voices >= TAUGHT else -1 if voices <= -TAUGHT else 0
-
-
-def voices(lesson: Lesson | None) -> int:
-    """For less against."""
-    return 0 if lesson is None else len(lesson.good) - len(lesson.bad)
 
 
 class Wording(Struct, frozen=True):
@@ -159,7 +149,7 @@ class Matcher:
             self._wordings.append(Wording(faq_id, terms, terms.total()))
 
     def _learn(self, lesson: Lesson) -> None:
-        said = says(voices(lesson))
+        said = says(balance(lesson))
         if said > 0:
             self._add(lesson.faq_id, lesson.text)
         elif said < 0:

@@ -75,13 +75,15 @@ class Faq(Struct, frozen=True, kw_only=True):
 
 
 class Lesson(Struct, frozen=True, kw_only=True):
-    """What buyers taught: whether an answer was the right one for a wording. One voice per buyer."""
+    """What members taught: whether an answer was the right one for a wording. Voices are written and counted by the
+    rules of `voicing`.
+    """
 
     id: str
     shop_id: str
     faq_id: str
     text: str  # normalised
-    good: tuple[str, ...] = ()  # buyers
+    good: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
     at: Millis
 

@@ -43,7 +43,6 @@ GIVEN = Collection(
     shard_key=("c",),
 )
 MOST_LESSONS = 5_000
-MOST_VOICES = 50
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -135,15 +134,10 @@ async def forget_lesson(at: Transaction, shop_id: str, faq_id: str, text: str) -
     return await LESSONS.delete(at, {"shop_id": shop_id, "faq_id": faq_id, "text": text})
 
 
-async def teach(at: Transaction, row: Lesson, *, good: bool) -> None:
-    """One voice of `row.good` or `row.bad`: it counts once, on the side it was last given to."""
-    buyer = (row.good or row.bad)[0]
+async def put_lesson(at: Transaction, row: Lesson) -> None:
     where = {"shop_id": row.shop_id, "faq_id": row.faq_id, "text": row.text}
-    fresh: dict[str, Any] = {"_id": row.id, "good": [], "bad": []}
-    await LESSONS.update(at, where, {"$setOnInsert": fresh, "$set": {"at": row.at}}, upsert=True)
-    to, away = ("good", "bad") if good else ("bad", "good")
-    await LESSONS.update(at, {**where, to: {"$ne": buyer}}, {"$push": {to: {"$each": [buyer], "$slice": -MOST_VOICES}}})
-    await LESSONS.update(at, where, {"$pull": {away: buyer}})
+    fresh: dict[str, Any] = {"good": list(row.good), "bad": list(row.bad), "at": row.at}
+    await LESSONS.update(at, where, {"$setOnInsert": {"_id": row.id}, "$set": fresh}, upsert=True)
 
 
 # --- keywords ---------------------------------------------------------------------------------------------------------
@@ -261,7 +255,3 @@ async def set_vote(at: Transaction, row: Given, *, helpful: bool) -> int:
 
 async def set_picked(db: Database, row: Given, option: str) -> None:
     await GIVEN.update(db, {"c": row.c, "m": row.m}, {"$set": {"picked": option}})
-
-
-async def lesson(at: Transaction, shop_id: str, faq_id: str, text: str) -> Lesson | None:
-    return await LESSONS.one(at, {"shop_id": shop_id, "faq_id": faq_id, "text": text})

@@ -12,8 +12,8 @@ from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, Transaction
 from octshop_rt.im.answer import rules, store
 from octshop_rt.im.answer.knowledge import FaqText, Knowledge
-from octshop_rt.im.answer.matching import says, voices
 from octshop_rt.im.answer.model import MOST_FAQS, Faq, TooManyFaqs
+from octshop_rt.im.answer.voicing import balance, says
 
 
 class Taught(Struct, frozen=True):
@@ -60,7 +60,7 @@ class Tending:
         """What buyers made of the shop's questions, by their ids."""
         found: dict[str, Taught] = {}
         for lesson in await store.lessons(self._db, shop_id):
-            if said := says(voices(lesson)):
+            if said := says(balance(lesson)):
                 taught = found.setdefault(lesson.faq_id, Taught([], []))
                 (taught.added if said > 0 else taught.doubted).append(lesson.text)
         return found
