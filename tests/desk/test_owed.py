@@ -14,6 +14,7 @@ from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import store as log
 from octshop_rt.im.conversation.model import Appended
 from octshop_rt.im.desk import office_store, store
+from octshop_rt.im.desk.checks import illegal
 from octshop_rt.im.desk.model import Card
 from octshop_rt.im.wire.fields import Context
 from tests.desk.kit import SHOP, Node, Town, at, buyer, node
@@ -53,6 +54,36 @@ async def test_a_message_left_stands_in_the_log_though_the_node_that_took_it_die
         await keep(lives, clock)
         assert await said(db, case.c) == [*before, ("message_left", left.text)], "said, and once"
         assert await office_store.owed_messages(db, clock.now(), 10) == []
+
+
+async def test_the_note_of_a_transfer_reaches_the_staff_wherever_the_case_was(db: Database, clock: TestClock) -> None:
+    async def notes(c: str) -> list[tuple[str | None, str | None]]:
+        return [(row.vis, row.b.text) for row in await log.page(db, c, 1, 100, 100, newest=False) if row.k == "note"]
+
+    async with node(db, clock, works=False) as one:
+        group = await one.desk.office.add_group(SHOP, "售后")
+        case, request = await one.asks("B1"), one.request_id()
+        assert case.state == "queued"
+        for _ in range(2):  # and the same request again
+            passed = await one.handover.to_group(at("U1"), case.id, group.id, "已付款，查物流", request)
+            await one.quiet()
+        assert (passed.state, passed.group_id) == ("queued", group.id)
+        assert [(step.was, step.now, step.to, step.note) for step in passed.history[1:]] == [
+            ("queued", "queued", "售后", "已付款，查物流")
+        ]
+        assert ("transferred", "售后") in await said(db, case.c)
+        assert await notes(case.c) == [("staff", "已付款，查物流")]
+        assert illegal(passed) == ""
+
+        # With a person, and given to the next before the word of the queue was said.
+        served = await one.asks("B2")
+        await one.sits("U1")
+        await one.desk.accept(at("U1"), served.id, one.request_id())
+        await one.handover.to_group(at("U1"), served.id, None, "要开发票", one.request_id())
+        await one.case_when(served.c, lambda case: case.history[-1].why == "assigned")
+        await one.quiet()
+        assert await notes(served.c) == [("staff", "要开发票")]
+        assert ("queued", "transferred") not in await said(db, served.c)
 
 
 async def test_cards_invitations_and_where_it_goes_on_are_owed_by_the_case(

@@ -73,7 +73,7 @@ class Cases:
             done.state != "human" or done.agent_id != seen.agent_id
         ):  # fmt: skip
             await self.free(seen.agent_id, done.id, done.shop_id)
-        if seen is None or seen.state != done.state or seen.agent_id != done.agent_id:
+        if seen is None or seen.history[-1:] != done.history[-1:]:
             self._telling.case(done)
             for hear in self._moved:
                 hear(done)

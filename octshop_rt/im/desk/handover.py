@@ -72,8 +72,6 @@ class Handover:
             waiting = rules.enqueued(wanted, settings, now, first=True)
             if giver is not None:
                 waiting = rules.passing(waiting, giver)  # whoever passes a buyer on does not want them back
-            if case.state == "queued":
-                return structs.replace(waiting, asked=(*case.asked, request_id)[-MOST_ASKED:])
             return rules.moved(
                 waiting, "queued", "transferred", at=now, by=who.person_id, to=group.name if group else None,
                 note=note or None, request_id=request_id,

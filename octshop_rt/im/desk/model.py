@@ -17,13 +17,13 @@ from octshop_rt.im.wire.fields import Body, Visibility
 PLATFORM_SHOP = "platform"
 
 CaseState = Literal["new", "bot", "queued", "human", "ended"]
-# human → human: another agent takes over. Nothing follows `ended`: reopening makes a new case that names the old one.
+# human → human: another agent takes over; queued → queued: passed on to a group while nobody serves. Nothing follows `ended`: reopening makes a new case that names the old one.
 LIFE: Life[CaseState] = Life(
     "case",
     {
         "new": ("bot", "queued", "human", "ended"),
         "bot": ("queued", "human", "ended"),
-        "queued": ("human", "ended"),
+        "queued": ("queued", "human", "ended"),
         "human": ("human", "queued", "ended"),
         "ended": (),
     },

@@ -109,8 +109,9 @@ class Telling:
             body = _body(case, step)
             if not await self._say(case.c, EVENTS[step.why], f"{case.id}-{rev}", body, vis):
                 return
+        if step is not None and step.note:  # overtaken or not: a colleague wrote it for whoever serves next
             note = Body(text=step.note, who=step.by)
-            if step.note and not await self._put(case.c, f"{case.id}-{rev}n", "note", note, "staff"):
+            if not await self._put(case.c, f"{case.id}-{rev}n", "note", note, "staff"):
                 return
         for one in (aside for aside in case.asides if aside.rev == rev):
             if not await self._say(case.c, one.ev, f"{case.id}-{rev}a", one.body, one.vis):
