@@ -36,7 +36,7 @@ def object_checks(settings: Settings) -> tuple[Check, ...]:
 
     async def run(db: Database) -> AsyncIterator[Finding]:
         async with aiohttp.ClientSession(trust_env=False) as http:
-            async for finding in check_objects(db, object_store(db, Clock(), http, settings), Clock().now()):
+            async for finding in check_objects(db, object_store(db, Clock(), http, settings), await db.time()):
                 yield finding
 
     return (Check(id="F98", text="every file has its object, and every object its file", run=run),)

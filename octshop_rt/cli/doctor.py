@@ -17,6 +17,8 @@ from rich.table import Table
 
 from octshop_rt.cli.words import language, out, say, using
 from octshop_rt.commerce.payment.settle import DEFAULT_ACCOUNT
+from octshop_rt.core import storetime
+from octshop_rt.core.clock import SECOND
 from octshop_rt.core.errors import DomainError
 from octshop_rt.core.mongo import Database
 from octshop_rt.core.settings import Settings, SettingsError
@@ -119,6 +121,7 @@ async def installation(settings: Settings) -> list[Sight]:
             database = Database.connect(settings.mongo)
             try:
                 sights.append(_deployment(await database.server_info()))
+                sights.append(clock_sight(await storetime.skew_ms(database)))
             finally:
                 await database.close()
     except DomainError as refusal:
@@ -138,6 +141,25 @@ def _deployment(info: dict[str, object]) -> Sight:
         return Sight("bad", "MongoDB", f"{version} {words}")
     supported = int(version.split(".", maxsplit=1)[0]) >= OLDEST_SUPPORTED_MONGOD
     return Sight("ok" if supported else "note", "MongoDB", f"{version}, replica set {replica_set}")
+
+
+def clock_sight(skew_ms: int) -> Sight:
+    """Servers follow MongoDB's time, so a wrong clock endangers nothing of ours; logs and certificates are another
+    matter.
+    """
+    name, seconds = say("时钟", "clock"), f"{abs(skew_ms) / SECOND:.1f}"
+    if abs(skew_ms) <= storetime.WRONG_MS:
+        return Sight("ok", name, say(f"与 MongoDB 相差 {seconds} 秒", f"{seconds} s from MongoDB's"))
+    words = (
+        say(f"本机比 MongoDB 快 {seconds} 秒", f"this machine is {seconds} s ahead of MongoDB")
+        if skew_ms > 0
+        else say(f"本机比 MongoDB 慢 {seconds} 秒", f"this machine is {seconds} s behind MongoDB")
+    )
+    more = say(
+        "；服务以 MongoDB 的时间为准，但仍请启用时间同步（如 chrony）",
+        "; servers follow MongoDB's time, but run a time service here all the same (chrony, for one)",
+    )
+    return Sight("note", name, words + more)
 
 
 def _dangers(settings: Settings) -> Iterator[Sight]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from octshop_rt.cli.place import database
 from octshop_rt.cli.words import FileTrouble, err, out, say
 from octshop_rt.core import fsck, mongo, outbox
-from octshop_rt.core.clock import Clock, as_datetime
+from octshop_rt.core.clock import as_datetime
 from octshop_rt.core.crypto import Secrets
 from octshop_rt.core.errors import NotFound
 from octshop_rt.core.fsck import Check
@@ -30,7 +30,7 @@ async def make_indexes(config: Path | None, data: Path) -> int:
 async def list_outbox(config: Path | None, data: Path) -> int:
     """How many events wait, and each parked one with its reason. 1 if any is parked."""
     async with database(config, data) as db:
-        counts = await outbox.counts(db, now=Clock().now())
+        counts = await outbox.counts(db, now=await db.time())
         parked = await outbox.parked(db)
     words = say("到期 {due}，未到期 {later}，搁置 {parked}", "{due} due, {later} later, {parked} parked")
     out.print(words.format(**counts))
@@ -46,7 +46,7 @@ async def list_outbox(config: Path | None, data: Path) -> int:
 async def retry_event(config: Path | None, data: Path, event_id: str) -> int:
     """Put a parked event back to work."""
     async with database(config, data) as db:
-        if not await outbox.retry(db, event_id, now=Clock().now()):
+        if not await outbox.retry(db, event_id, now=await db.time()):
             raise NotFound
     out.print(say(f"{event_id} 将重新投递", f"{event_id} will be delivered again"))
     return 0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from octshop_rt.core import mongo, outbox
-from octshop_rt.core.clock import MINUTE, Clock
+from octshop_rt.core.clock import MINUTE
 from octshop_rt.core.dispatcher import Dispatcher
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
@@ -16,7 +16,7 @@ LATE_MS = 15 * MINUTE
 
 
 async def _late_rows(db: Database) -> AsyncIterator[Finding]:
-    late = {"state": "waiting", "due_at": {"$lte": Clock().now() - LATE_MS}}
+    late = {"state": "waiting", "due_at": {"$lte": await db.time() - LATE_MS}}
     async for row in outbox.ROWS.scan(db, late):
         yield Finding(
             check="F60",
@@ -32,7 +32,7 @@ async def _parked_rows(db: Database) -> AsyncIterator[Finding]:
 
 
 async def _long_leases(db: Database) -> AsyncIterator[Finding]:
-    latest = Clock().now() + Dispatcher.LEASE_MS
+    latest = await db.time() + Dispatcher.LEASE_MS
     async for row in outbox.ROWS.scan(db, {"state": "waiting", "lease_until": {"$gt": latest}}):
         yield Finding(check="F62", object_id=row.id, expected=f"lease ends by {latest}", found=str(row.lease_until))
 

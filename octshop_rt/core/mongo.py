@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from octshop_rt.core.clock import Millis, from_datetime
 from octshop_rt.core.indexes import Doc, Index, index  # noqa: F401 # pyright: ignore[reportUnusedImport]  (stores use it)
 from octshop_rt.core.mongo_faults import outcome, senseless
 from octshop_rt.core.settings import MongoSettings
@@ -136,6 +137,12 @@ class Database:
             with _faults(write=False):
                 await client.admin.command("ping")
 
+    async def time(self) -> Millis:
+        """What the main deployment's primary holds for the time. Busy if it does not answer."""
+        with _faults(write=False):
+            told = await self._clients["common"].admin.command("hello")
+        return from_datetime(told["localTime"].replace(tzinfo=UTC))
+
     async def close(self) -> None:
         """Let open transactions end, then close every client."""
         if self._open:
@@ -144,9 +151,7 @@ class Database:
             await client.close()
 
     async def create_indexes(self, collections: Sequence[Collection[Any]]) -> int:
-        """Create what is missing; returns how many indexes were declared. Only the `indexes` command and the
-        embedded start call this.
-        """
+        """Create what is missing; how many are declared. Only `octshop-rt indexes` and the embedded start call it."""
         declared = 0
         for collection in collections:
             raw = self.raw(collection)
@@ -181,10 +186,8 @@ class Database:
             await client.drop_database(f"{self._prefix}_{logical}")
 
     async def server_info(self) -> dict[str, Any]:
-        """`buildInfo` of the main deployment, and whether test commands are on."""
-        admin = self._clients["common"].admin
-        info = await admin.command("buildInfo")
-        hello = await admin.command("hello")
+        """Version and replica set of the main deployment."""
+        info, hello = [await self._clients["common"].admin.command(name) for name in ("buildInfo", "hello")]
         return {"version": info["version"], "replica_set": hello.get("setName")}
 
     def raw(self, collection: Collection[Any]) -> AsyncCollection[dict[str, Any]]:
@@ -387,9 +390,7 @@ def _faults(*, write: bool, inside: AsyncClientSession | None = None) -> Generat
             raise
         raise ours from fault
     except PyMongoError as fault:
-        if inside is not None:
-            raise
-        if (ours := outcome(fault, write=write)) is None:
+        if inside is not None or (ours := outcome(fault, write=write)) is None:
             raise
         raise ours from fault
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from octshop_rt.commerce.bill import rules, store
 from octshop_rt.commerce.bill.model import BillState
 from octshop_rt.commerce.payment import checks as payment_checks
-from octshop_rt.core.clock import MINUTE, Clock
+from octshop_rt.core.clock import MINUTE
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 
@@ -16,7 +16,7 @@ FOLLOWS_WITHIN_MS = MINUTE
 
 async def follows_payment(db: Database) -> AsyncIterator[Finding]:
     """A bill follows its payment by event: those of the last minute may still be on their way."""
-    lately = Clock().now() - FOLLOWS_WITHIN_MS
+    lately = await db.time() - FOLLOWS_WITHIN_MS
     async for bill in store.every(db):
         paid_here_at = await payment_checks.paid_here_at(db, bill.payment_id)
         paid = paid_here_at is not None

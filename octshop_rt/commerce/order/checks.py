@@ -14,7 +14,7 @@ from octshop_rt.commerce.order import rules, store
 from octshop_rt.commerce.order.model import AftersaleState, Order, PaymentState
 from octshop_rt.commerce.payment.checks import Owed, goes_back, is_paid, parts_for
 from octshop_rt.core import outbox
-from octshop_rt.core.clock import HOUR, MINUTE, Clock
+from octshop_rt.core.clock import HOUR, MINUTE
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
@@ -69,7 +69,7 @@ async def requests(db: Database) -> AsyncIterator[Finding]:
 
 
 async def overdue(db: Database) -> AsyncIterator[Finding]:
-    async for order in store.overdue(db, Clock().now() - LATE_MS):
+    async for order in store.overdue(db, await db.time() - LATE_MS):
         yield Finding(check="F13", object_id=order.id, expected=f"closed after {order.pay_until}", found="unpaid")
 
 
@@ -109,7 +109,7 @@ async def _serves(db: Database, part: Owed) -> bool:
 
 async def stock(db: Database) -> AsyncIterator[Finding]:
     """Stock follows an order's end by event: ends of the last minute may still be on their way."""
-    lately = Clock().now() - FOLLOWS_WITHIN_MS
+    lately = await db.time() - FOLLOWS_WITHIN_MS
     sold = await store.pieces_paid(db)
     reserved: dict[tuple[str, str], int] = {}
     async for order in store.unpaid(db):

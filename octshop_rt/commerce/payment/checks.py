@@ -16,7 +16,7 @@ from octshop_rt.commerce.payment.model import (
     RefundState,
 )
 from octshop_rt.core import outbox
-from octshop_rt.core.clock import MINUTE, Clock, Millis
+from octshop_rt.core.clock import MINUTE, Millis
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database
@@ -138,7 +138,7 @@ async def surpluses_go_back(db: Database) -> AsyncIterator[Finding]:
 
 async def notices_settled(db: Database) -> AsyncIterator[Finding]:
     """F31. A notice of the last minute may still be in hand; later the channel's repetition must have settled it."""
-    lately = Clock().now() - IN_HAND_MS
+    lately = await db.time() - IN_HAND_MS
     async for row in store.notices_in(db, NoticeState.RECEIVED):
         if row.received_at > lately:
             continue

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 from octshop_rt.core.auth import store
 from octshop_rt.core.auth.model import SPANS, Session
-from octshop_rt.core.clock import Clock
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 
 
-def living_sessions(db: Database) -> AsyncIterator[Session]:
+async def living_sessions(db: Database) -> AsyncIterator[Session]:
     """Every session that would open a door now, streamed."""
-    return store.living(db, Clock().now())
+    async for session in store.living(db, await db.time()):
+        yield session
 
 
 async def _spans(db: Database) -> AsyncIterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from octshop_rt.core.clock import MINUTE, Clock
+from octshop_rt.core.clock import MINUTE
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.answer import store
@@ -29,7 +29,7 @@ async def _votes(db: Database) -> AsyncIterator[Finding]:
 
 async def _ended(db: Database) -> AsyncIterator[Finding]:
     """F101: no answer that was begun lies about: the sweep takes it over after seconds."""
-    async for given in store.GIVEN.scan(db, {"until": {"$gt": 0, "$lte": Clock().now() - _IN_HAND_MS}}):
+    async for given in store.GIVEN.scan(db, {"until": {"$gt": 0, "$lte": await db.time() - _IN_HAND_MS}}):
         yield Finding(check="F101", object_id=given.id, expected="ended or taken over", found=f"open since {given.at}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from octshop_rt.core.clock import DAY, MINUTE, Clock
+from octshop_rt.core.clock import DAY, MINUTE
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.conversation import rules, store
@@ -86,6 +86,7 @@ async def _true_hash(db: Database) -> AsyncIterator[Finding]:
 
 async def _recalled_is_empty(db: Database) -> AsyncIterator[Finding]:
     """F7: nothing of a recalled entry is left, and all were told."""
+    now = await db.time()
     async for entry in store.ENTRIES.scan(db, {}):
         if entry.rc is None:
             continue
@@ -93,7 +94,7 @@ async def _recalled_is_empty(db: Database) -> AsyncIterator[Finding]:
         if entry.b != Body() or held is not None:
             yield Finding(check="F7", object_id=entry.id, expected="nothing", found="content or a held file")
         told = await store.by_client_id(db, entry.c, "system", f"recalled-{entry.s}-{entry.rc}")
-        if told is None and Clock().now() - (entry.rc or 0) > LATE_MS:
+        if told is None and now - (entry.rc or 0) > LATE_MS:
             yield Finding(check="F7", object_id=entry.id, expected="an event that tells of it", found="none")
 
 
@@ -109,8 +110,9 @@ async def _shown_files_are_held(db: Database) -> AsyncIterator[Finding]:
 
 async def _holds_have_entries(db: Database) -> AsyncIterator[Finding]:
     """F9: what holds a file was said; a send that was never settled is cleared up within a day and a bit."""
+    now = await db.time()
     async for held in media_checks.held(db):
-        late = Clock().now() - held.at > 2 * DAY
+        late = now - held.at > 2 * DAY
         if late and await store.by_client_id(db, held.c, held.f, held.m) is None:
             yield Finding(check="F9", object_id=held.id, expected="an entry", found=f"none for {held.m}")
 

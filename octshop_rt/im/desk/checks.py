@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from octshop_rt.core.clock import MINUTE, Clock
+from octshop_rt.core.clock import MINUTE
 from octshop_rt.core.fsck import Check, Finding
 from octshop_rt.core.mongo import Database
 from octshop_rt.im.desk import store
@@ -24,7 +24,7 @@ async def _one_open(db: Database) -> AsyncIterator[Finding]:
 
 async def _places(db: Database) -> AsyncIterator[Finding]:
     """F91: load is the number of places held, and each is held for a case in that agent's hands."""
-    before = Clock().now() - _IN_HAND_MS
+    before = await db.time() - _IN_HAND_MS
     async for agent in store.AGENTS.scan(db, {}):
         if agent.load != len(agent.slots):
             yield Finding(check="F91", object_id=agent.id, expected=f"load {len(agent.slots)}", found=f"{agent.load}")

@@ -20,7 +20,7 @@ _PAGE = 500
 async def _findable(db: Database) -> AsyncIterator[Finding]:
     """F105: every word of the log older than two minutes is in the index, under exactly its tokens."""
     log = Log(db)
-    at, end = "", earliest_id(Clock().now() - 2 * MINUTE)
+    at, end = "", earliest_id(await db.time() - 2 * MINUTE)
     while page := [entry for entry in await log.after(at, _PAGE) if entry.id < end]:
         at = page[-1].id
         conversations = await log.conversations(sorted({entry.c for entry in page}))
