@@ -83,10 +83,10 @@ async def test_what_another_node_has_told_since_is_not_taken_for_ones_own(db: Da
         one.hub.enter(page, [watch_room("case", last)])
         await _push(one)
         assert b'"pos":2' in page.heard[-1]
-        assert await store.CASES.update(db, {"_id": first}, {"$set": {"group_id": "G2"}}) == 1
+        assert await store.CASES.update(db, {"_id": first}, {"$set": {"queued_at": clock.now() + 9}}) == 1
         await _push(two)
         assert b'"pos":1' in page.heard[-1]
-        assert await store.CASES.update(db, {"_id": first}, {"$set": {"group_id": None}}) == 1
+        assert await store.CASES.update(db, {"_id": first}, {"$set": {"queued_at": clock.now()}}) == 1
         await _push(one)
         assert b'"pos":2' in page.heard[-1], "as the first push of this node, but another has told since"
 
@@ -117,7 +117,7 @@ async def test_what_another_node_has_told_is_what_this_one_answers(db: Database,
         first, last = await _queue(db, clock, 2)
         mine = await one.desk.cases.one(last)
         assert (place := await one.desk.place(mine)) is not None and place.pos == 2
-        assert await store.CASES.update(db, {"_id": first}, {"$set": {"group_id": "G2"}}) == 1
+        assert await store.CASES.update(db, {"_id": first}, {"$set": {"queued_at": clock.now() + 9}}) == 1
         await _push(two)
         assert (place := await one.desk.place(mine)) is not None and place.pos == 1
         assert one.desk.places.read == 1

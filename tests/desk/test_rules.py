@@ -99,10 +99,6 @@ def test_the_first_rule_that_fits_page_thing_and_level_decides() -> None:
     assert rules.wanted(spring, shirt, 4).group_id == "B"
 
 
-def test_places_are_counted_within_a_group() -> None:
-    assert rules.positions([("1", None), ("2", "A"), ("3", None), ("4", "A")]) == {"1": 1, "2": 1, "3": 2, "4": 2}
-
-
 def test_the_expected_wait_follows_recent_work_and_seats() -> None:
     assert rules.handling_ms([]) == 5 * MINUTE
     ended = [case(n, assigned_at=NOW, ended_at=NOW + n * MINUTE) for n in (2, 4, 60)]

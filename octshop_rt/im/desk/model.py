@@ -17,7 +17,8 @@ from octshop_rt.im.wire.fields import Body, Visibility
 PLATFORM_SHOP = "platform"
 
 CaseState = Literal["new", "bot", "queued", "human", "ended"]
-# human → human: another agent takes over; queued → queued: passed on to a group while nobody serves. Nothing follows `ended`: reopening makes a new case that names the old one.
+# human → human: another agent takes over; queued → queued: passed on to a group while nobody serves.
+# Nothing follows `ended`: reopening makes a new case that names the old one.
 LIFE: Life[CaseState] = Life(
     "case",
     {
@@ -139,6 +140,15 @@ class Case(Struct, frozen=True, kw_only=True):
     untold: tuple[int, ...] = ()  # revs whose words the log does not hold yet
     asides: tuple[Aside, ...] = ()  # of revs in `untold` alone
     history: tuple[Step, ...] = ()
+
+
+class Waiter(Struct, frozen=True, kw_only=True):
+    """Of a case that waits, as much as its turn hangs on."""
+
+    id: str
+    group_id: str | None = None
+    skills: tuple[str, ...] = ()
+    queued_at: Millis | None = None
 
 
 class Slot(Struct, frozen=True):

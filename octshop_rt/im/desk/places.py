@@ -17,6 +17,7 @@ from octshop_rt.core.tasks import TaskRegistry
 from octshop_rt.im.desk import rules, store
 from octshop_rt.im.desk.model import Agent
 from octshop_rt.im.desk.office import Office
+from octshop_rt.im.desk.turns import turns
 
 _KEEP_MS = 1_000
 _MOST_KEPT = 1_000
@@ -25,8 +26,8 @@ _PACE_OF = 50
 
 
 class Place(Struct, frozen=True):
-    """Of one who waits: place from 1, seconds until the turn (None: nobody serves), and whether somebody is there and
-    the desk serves at all.
+    """Of one who waits: place from 1, seconds until the turn (None: nobody serves), and whether somebody is there who
+    may serve it and the desk serves at all.
     """
 
     pos: int
@@ -102,17 +103,14 @@ class Places:
         settings = await self._office.settings(shop_id)
         agents = await store.online(self._db, shop_id, now - rules.HERE_MS)
         ended = await store.ended_since(self._db, shop_id, now - _PACE_MS, _PACE_OF)
-        waiting = rules.positions(await store.places(self._db, shop_id))
-        # Outside hours nobody's turn comes by itself.
-        seats = sum(one.cap for one in agents) if rules.gives(settings, now) else 0
-        handling, attended = rules.handling_ms(ended), bool(agents)
-        serves = rules.serves(settings, now, attended=attended)
+        waiting = turns(await store.waiters(self._db, shop_id), agents, settings, now, rules.handling_ms(ended))
+        serves = {there: rules.serves(settings, now, attended=there) for there in (False, True)}
         standing = Standing(
             at=at,
             agents=agents,
             places={
-                case_id: Place(pos, rules.eta_s(pos - 1, handling, seats), attended, serves)
-                for case_id, pos in waiting.items()
+                case_id: Place(turn.pos, turn.eta_s, turn.attended, serves[turn.attended])
+                for case_id, turn in waiting.items()
             },
         )
         if len(self._kept) >= _MOST_KEPT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct, structs
 
@@ -140,7 +140,18 @@ def wanted(settings: DeskSettings, card: Card | None, level: int) -> Wanted:
     return Wanted()
 
 
-def may_serve(agent: Agent, case: Case, settings: DeskSettings, now: Millis) -> bool:
+class Waits(Protocol):
+    """What it hangs on who may serve a case."""
+
+    @property
+    def group_id(self) -> str | None: ...
+    @property
+    def skills(self) -> tuple[str, ...]: ...
+    @property
+    def queued_at(self) -> Millis | None: ...
+
+
+def may_serve(agent: Agent, case: Waits, settings: DeskSettings, now: Millis) -> bool:
     """Whether this agent may be given that case: group and skills fit, or it has waited past `overflow_s`."""
     if overflows(case, settings, now):
         return True
@@ -154,7 +165,7 @@ def standing(case: Case) -> tuple[bool, int, Millis]:
     return case.state != "human", -case.priority, case.queued_at or case.assigned_at or case.opened_at
 
 
-def overflows(case: Case, settings: DeskSettings, now: Millis) -> bool:
+def overflows(case: Waits, settings: DeskSettings, now: Millis) -> bool:
     """Whether it waits and has waited so long that anybody may serve it."""
     return case.queued_at is not None and case.queued_at <= overflown(settings, now)
 
@@ -236,16 +247,6 @@ def choose(case: Case, able: Sequence[Agent], settings: DeskSettings) -> Agent:
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
-
-
-def positions(places: Sequence[tuple[str, str | None]]) -> dict[str, int]:
-    """Place of each waiting case among those who wait for the same group, from 1."""
-    lengths: dict[str | None, int] = {}
-    found: dict[str, int] = {}
-    for case_id, group_id in places:
-        lengths[group_id] = lengths.get(group_id, 0) + 1
-        found[case_id] = lengths[group_id]
-    return found
 
 
 def eta_s(ahead: int, handling_ms: int, seats: int) -> int | None:

@@ -11,7 +11,7 @@ import structlog
 
 from octshop_rt.core.clock import Millis
 from octshop_rt.core.mongo import Collection, Database, document, index
-from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Serves, Sweep
+from octshop_rt.im.desk.model import LIFE, Agent, Case, CaseState, Rush, Seating, Serves, Sweep, Waiter
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ CASES = Collection(
     indexes=[
         index("c", unique=True, partial={"open": True}),
         index("c", "-_id"),
-        # The queue in its order, and all that places are made of: neither is sorted, and the latter reads no row.
+        # The queue in its order, which is not sorted; who is served by others is passed over without reading the row.
         index("shop_id", "state", "-priority", "queued_at", "_id", "group_id"),
         index("shop_id", "-_id"),
         index("shop_id", "ended_at"),
@@ -173,17 +173,23 @@ async def servable(db: Database, shop_id: str, kinds: Sequence[Serves], *, overf
     return await _legible(db, CASES, query, sort=_TURN, limit=limit)
 
 
-async def places(db: Database, shop_id: str) -> list[tuple[str, str | None]]:
-    """(case id, group) of all who wait, in order: as little as positions need."""
+async def waiters(db: Database, shop_id: str) -> list[Waiter]:
+    """All who wait, in order: as little as their turns hang on."""
     found = await CASES.aggregate(
         db,
         [
             {"$match": {"shop_id": shop_id, "state": "queued"}},
             {"$sort": _TURN},
-            {"$project": {"group_id": 1}},
+            {"$project": {"group_id": 1, "skills": 1, "queued_at": 1}},
         ],
     )
-    return [(row["_id"], row.get("group_id")) for row in found]
+    return [
+        Waiter(
+            id=row["_id"], group_id=row.get("group_id"), skills=tuple(row.get("skills", ())),
+            queued_at=row.get("queued_at"),
+        )
+        for row in found
+    ]  # fmt: skip
 
 
 async def count_queued(db: Database, shop_id: str) -> int:
