@@ -10,7 +10,17 @@ from msgspec import structs
 from octshop_rt.core.clock import MINUTE, SECOND, SHANGHAI, from_datetime
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Agent, BadHours, Card, Case
-from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Holiday, Rule, SettingsDocument, Span, over, resolve
+from octshop_rt.im.desk.settings import (
+    DeskPatch,
+    DeskSettings,
+    Holiday,
+    Rule,
+    SettingsDocument,
+    Span,
+    check,
+    over,
+    resolve,
+)
 
 NOW = from_datetime(datetime(2026, 11, 20, 12, 0, tzinfo=SHANGHAI))  # a Friday
 
@@ -213,7 +223,7 @@ def test_a_desk_without_hours_is_always_open_but_for_its_holidays() -> None:
 
 def test_a_span_must_end_after_it_begins() -> None:
     with pytest.raises(BadHours):
-        rules.check_hours(DeskPatch(hours=(Span(days=(1,), start=600, end=600),)))
+        check(DeskPatch(hours=(Span(days=(1,), start=600, end=600),)), ())
 
 
 def test_words_are_heard_in_any_order_and_any_number_of_times() -> None:

@@ -31,7 +31,7 @@ from octshop_rt.im.desk.model import (
     Skill,
 )
 from octshop_rt.im.desk.service import Desk
-from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Layers
+from octshop_rt.im.desk.settings import SENSELESS, BadHoliday, DeskPatch, DeskSettings, Layers
 from octshop_rt.im.desk.supervise import Supervise
 from octshop_rt.im.wire.fields import Seq
 from octshop_rt.im.wire.outgoing import Ent
@@ -136,11 +136,11 @@ class DeskOfManagers:
             Route("GET", f"{desk}/settings", self.settings, permission=chat, answer=DeskSettings,
                   summary="What holds at this desk"),
             Route("PUT", f"{desk}/settings", self.set, permission=manage, body=DeskPatch, answer=DeskSettings,
-                  errors=(Busy, BadHours), summary="Set what is given; null takes back what was set"),
+                  errors=(Busy, *SENSELESS), summary="Set what is given; null takes back what was set"),
             Route("GET", f"{desk}/settings/layers", self.layers, permission=manage, answer=Layers,
                   summary="What the shop has set, and what lies beneath"),
             Route("POST", f"{desk}/settings/hours", self.hours, permission=manage, body=HoursWish, answer=HoursView,
-                  errors=(BadHours,), summary="What certain hours would mean: now, next, and for two weeks"),
+                  errors=(BadHours, BadHoliday), summary="What certain hours would mean: now, next, and for two weeks"),
             Route("GET", f"{desk}/groups", self.groups, permission=chat, answer=list[GroupView],
                   summary="The groups of this desk"),
             Route("POST", f"{desk}/groups", self.add_group, permission=manage, body=GroupName, answer=GroupView,

@@ -11,7 +11,7 @@ from octshop_rt.core.clock import Clock, Millis
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.http.routes import Call, Limit, Route
 from octshop_rt.core.ids import Id, RequestId
-from octshop_rt.im.conversation.model import NoSuchShop
+from octshop_rt.im.conversation.model import EmptyMessage, NoSuchShop
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Card, Case, CaseEnded, CaseState, DeskChanged, NoSuchCase, NoSuchContext
 from octshop_rt.im.desk.service import Desk
@@ -135,7 +135,7 @@ class DeskOfBuyers:
             Route("POST", f"{case}/end", self.end, permission=VISITOR, body=BuyerAct, answer=BuyerCase,
                   errors=(NoSuchCase, CaseEnded, DeskChanged), summary="End the service"),
             Route("POST", f"{case}/messages", self.leave, permission=VISITOR, body=LeftMessage, answer=MessageLeft,
-                  errors=(NoSuchCase, RequestConflict, *REFUSALS),
+                  errors=(NoSuchCase, RequestConflict, EmptyMessage, *REFUSALS),
                   limit=Limit(name="left", burst=5, per_ms=60_000),
                   summary="Leave a message for when somebody is there"),
             Route("GET", "/buyer/messages", self.left, permission=VISITOR, query=MessagesQuery, answer=OwnMessages,

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from octshop_rt.core.clock import DAY, Millis, business_day
 from octshop_rt.im.desk import rules
-from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Holidays, Hours
+from octshop_rt.im.desk.settings import DeskPatch, DeskSettings, Holidays, Hours, check
 
 _DAYS_SHOWN = 14
 
@@ -36,8 +36,8 @@ class HoursView(Struct, frozen=True, kw_only=True):
 
 
 def meant(wish: HoursWish, now: Millis) -> HoursView:
-    """BadHours."""
-    rules.check_hours(DeskPatch(hours=wish.hours))
+    """BadHours, BadHoliday."""
+    check(DeskPatch(hours=wish.hours, holidays=wish.holidays), ())
     settings = DeskSettings(hours=wish.hours, holidays=wish.holidays)
     unlike = {one.day for one in wish.holidays}
     days = [business_day(now + ahead * DAY) for ahead in range(_DAYS_SHOWN)]

@@ -15,7 +15,7 @@ from octshop_rt.im.api.desk_hours import HoursView, HoursWish, meant
 from octshop_rt.im.api.desk_views import Named
 from octshop_rt.im.desk.model import BadHours
 from octshop_rt.im.desk.office import Office
-from octshop_rt.im.desk.settings import PLATFORM_SCOPE, DeskPatch, DeskSettings, Layers
+from octshop_rt.im.desk.settings import PLATFORM_SCOPE, SENSELESS, BadHoliday, DeskPatch, DeskSettings, Layers
 
 ShopNames = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 
@@ -56,11 +56,11 @@ class DeskOfPlatform:
             Route("GET", desk, self.settings, permission=PLATFORM, answer=DeskSettings,
                   summary="What holds where a shop has set nothing"),
             Route("PUT", desk, self.set, permission=PLATFORM, body=DeskPatch, answer=DeskSettings,
-                  errors=(Busy, BadHours), summary="Set the values beneath all shops'; null takes back what was set"),
+                  errors=(Busy, *SENSELESS), summary="Set the values beneath all shops'; null takes back what was set"),
             Route("GET", f"{desk}/layers", self.layers, permission=PLATFORM, answer=Layers,
                   summary="What the platform has set, and the product's defaults beneath"),
             Route("POST", f"{desk}/hours", self.hours, permission=PLATFORM, body=HoursWish, answer=HoursView,
-                  errors=(BadHours,), summary="What certain hours would mean: now, next, and for two weeks"),
+                  errors=(BadHours, BadHoliday), summary="What certain hours would mean: now, next, and for two weeks"),
             Route("GET", f"{desk}/shops", self.shops, permission=PLATFORM, query=OwnQuery, answer=OwnPage,
                   summary="Shops that have set values of their own, and which"),
         ]  # fmt: skip

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from octshop_rt.core.auth.model import Buyer, ShopStaff
 from octshop_rt.core.bus import NO_REV, Bus, Notice, notify
 from octshop_rt.core.clock import Clock
+from octshop_rt.core.crypto import digest
 from octshop_rt.core.errors import RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
+from octshop_rt.im.conversation.model import EmptyMessage
 from octshop_rt.im.desk import office_store
 from octshop_rt.im.desk.model import (
     MESSAGE_LIFE,
@@ -42,26 +46,29 @@ class Messages:
     async def leave(self, who: Buyer, case: Case, text: str, contact: str, request_id: str) -> LeaveMessage:
         """Leave one; the same request again finds it, though the case it was left in may have ended meanwhile: the
         page has begun another then. It also stands in the log, where buyer and shop will look.
-        Its words pass the guard, whose refusals fly out.
+        Its words pass the guard, whose refusals fly out, once: what is kept is found again whatever is forbidden or
+        starred by then. EmptyMessage, RequestConflict.
         """
-        before = await office_store.message_by_request(self._db, who.person_id, request_id)
-        kept = before is not None and (before.text, before.contact) == (text, contact)  # rules may have changed since
-        if self._guard is not None and not kept:
-            [text] = await self._guard.worded(case.shop_id, case.c, case.buyer_id, who, text)
-            contact = await self._guard.reachable(case.shop_id, contact)
-        row = LeaveMessage(
-            id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id, text=text,
-            contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),
-            owed=True,
-        )  # fmt: skip
-        try:
-            await office_store.add_message(self._db, row)
-        except DuplicateKey:
-            found = await office_store.message_by_request(self._db, who.person_id, request_id)
-            assert found is not None, "left messages are never deleted"
-            if (found.shop_id, found.text, found.contact) != (case.shop_id, text, contact):
-                raise RequestConflict from None
-            row = found
+        if not text.strip():
+            raise EmptyMessage
+        said = _fingerprint(case.shop_id, text, contact)
+        row = await office_store.message_by_request(self._db, who.person_id, request_id)
+        if row is None:
+            if self._guard is not None:
+                [text] = await self._guard.worded(case.shop_id, case.c, case.buyer_id, who, text)
+                contact = await self._guard.reachable(case.shop_id, contact)
+            row = LeaveMessage(
+                id=self._ids.new("Z"), shop_id=case.shop_id, case_id=case.id, c=case.c, buyer_id=who.person_id,
+                text=text, contact=contact, state="open", request_id=request_id, created_at=self._clock.now(),
+                owed=True, said=said,
+            )  # fmt: skip
+            try:
+                await office_store.add_message(self._db, row)
+            except DuplicateKey:
+                row = await office_store.message_by_request(self._db, who.person_id, request_id)
+                assert row is not None, "left messages are never deleted"
+        if (row.said or _fingerprint(row.shop_id, row.text, row.contact)) != said:
+            raise RequestConflict
         self._telling.left(row)
         await self._tell(row)
         return row
@@ -105,3 +112,7 @@ class Messages:
         now = self._clock.now()
         await notify(self._bus, Notice(topic="board", id=row.shop_id, rev=now, d=d))
         await notify(self._bus, Notice(topic="case", id=row.case_id, rev=NO_REV, d=d))
+
+
+def _fingerprint(shop_id: str, text: str, contact: str) -> str:
+    return digest(msgspec.json.encode((shop_id, text, contact)))

@@ -233,6 +233,7 @@ class LeaveMessage(Struct, frozen=True, kw_only=True):
     closed_at: Millis | None = None
     note: str = ""
     owed: bool = False  # it does not stand in the log yet
+    said: str = ""  # fingerprint of what its author said, before the guard; none on old rows
 
 
 class Seating(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from octshop_rt.core.clock import Clock, monotonic_ms
 from octshop_rt.core.errors import Busy
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey
-from octshop_rt.im.desk import office_store, rules, settings, store
+from octshop_rt.im.desk import office_store, settings, store
 from octshop_rt.im.desk.model import Agent, Group, NoSuchAgent, NoSuchGroup
 from octshop_rt.im.desk.settings import (
     PLATFORM_SCOPE,
@@ -71,8 +71,10 @@ class Office:
         return found, rows[PAGE - 1].scope if len(rows) > PAGE else None
 
     async def set(self, scope: str, patch: DeskPatch, by: str) -> DeskSettings:
-        """Add the next version of a scope's settings: the last one under `patch`. Busy if another was faster."""
-        rules.check_hours(patch)
+        """Add the next version of a scope's settings: the last one under `patch`. Busy if another was faster, and
+        settings.SENSELESS.
+        """
+        settings.check(patch, {one.id for one in await self.groups(scope)} if patch.rules else ())
         newest = await office_store.newest_settings(self._db, scope)
         document = SettingsDocument(
             id=self._ids.new("Z"),

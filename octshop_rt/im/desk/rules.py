@@ -14,7 +14,6 @@ from octshop_rt.im.desk.model import (
     MOST_HISTORY,
     Agent,
     Aside,
-    BadHours,
     Card,
     Case,
     CaseState,
@@ -22,7 +21,7 @@ from octshop_rt.im.desk.model import (
     Serves,
     Step,
 )
-from octshop_rt.im.desk.settings import DeskPatch, DeskSettings
+from octshop_rt.im.desk.settings import DeskSettings
 from octshop_rt.im.wire.fields import Body, Visibility
 
 # Presence is renewed every 15 s: three missed and the person is not there.
@@ -268,12 +267,6 @@ def handling_ms(ended: Sequence[Case]) -> int:
 
 
 # --- hours ------------------------------------------------------------------------------------------------------------
-
-
-def check_hours(patch: DeskPatch) -> None:
-    """BadHours for a span that does not end after it begins."""
-    if any(span.end <= span.start for span in patch.hours or ()):
-        raise BadHours
 
 
 def spans_of(settings: DeskSettings, day: str) -> list[tuple[int, int]]:

@@ -5,13 +5,16 @@ Documents are versioned and only added, like the shop's other policies.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from octshop_rt.core.clock import Millis
+from octshop_rt.core.errors import DomainError
 from octshop_rt.core.ids import Id
-from octshop_rt.im.desk.model import Cap, Level, Skill
+from octshop_rt.im.desk.model import BadHours, Cap, Level, Skill
 
 PLATFORM_SCOPE = "platform-wide"  # not a shop id: the platform's own shop has settings of its own
 
@@ -120,6 +123,54 @@ class Deviating(Struct, frozen=True, kw_only=True):
     shop_id: str
     fields: tuple[str, ...]
     at: Millis
+
+
+class NoRoom(DomainError):
+    """Agents who come new would be given nobody, ever."""
+
+    code = "desk.no_room"
+    status = 400
+    zh = "新客服的接待上限至少为 1"
+    en = "New agents must be able to serve at least one buyer"
+
+
+class BadHoliday(DomainError):
+    """There is no such day."""
+
+    code = "desk.bad_holiday"
+    status = 400
+    zh = "日历上没有 {day} 这一天"
+    en = "There is no {day} in the calendar"
+
+
+class RuleWithoutGroup(DomainError):
+    """A rule names a group that this desk does not have, or no longer. The platform has none for all shops."""
+
+    code = "desk.rule_without_group"
+    status = 400
+    zh = "第 {number} 条分流规则指定的客服组不存在或已删除，请改选"
+    en = "Rule {number} names a group that does not exist or was deleted; choose another"
+
+
+SENSELESS: tuple[type[DomainError], ...] = (BadHours, BadHoliday, NoRoom, RuleWithoutGroup)
+
+
+def check(patch: DeskPatch, groups: Collection[str]) -> None:
+    """Refuse what makes no sense of what is newly set, with one of SENSELESS. The shapes admit it, since what was
+    stored before must stay legible. `groups`: ids of those of this desk.
+    """
+    if patch.cap == 0:
+        raise NoRoom
+    if any(span.end <= span.start for span in patch.hours or ()):
+        raise BadHours
+    for holiday in patch.holidays or ():
+        try:
+            date.fromisoformat(holiday.day)
+        except ValueError:
+            raise BadHoliday(day=holiday.day) from None
+    for number, rule in enumerate(patch.rules or (), 1):
+        if rule.group_id is not None and rule.group_id not in groups:
+            raise RuleWithoutGroup(number=number)
 
 
 def over(patch: DeskPatch, beneath: DeskPatch | None) -> DeskPatch:

@@ -9,7 +9,7 @@ LEFT = Holder(
     "left messages",
     office_store.MESSAGES,
     old=lambda shop_id, before: {"shop_id": shop_id, "created_at": {"$lt": before}, "text": {"$gt": ""}},
-    emptied={"$set": {"text": "", "contact": "", "note": ""}},
+    emptied={"$set": {"text": "", "contact": "", "note": "", "said": ""}},
 )
 NOTED = Holder(
     "notes of cases",
