@@ -95,6 +95,8 @@ class Device:
             if frame["retry"] and "m" in frame:  # as every client does
                 wait = frame.get("after", 200) / 1000
                 asyncio.get_running_loop().call_later(wait, self.say, frame["c"], frame["m"])
+            elif asked := self.answers.pop(frame.get("i", 0), None):
+                asked.set_exception(ConnectionError(frame["code"]))
         elif kind in {2, 25, 27}:
             self.answers.pop(frame.get("i", 0)).set_result(frame)
 
