@@ -94,6 +94,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         guard=guard,
     )
     directory = ChatDirectory(commerce.shops, commerce.gate.members)
+    supervise = Supervise(on.db, on.clock, desk, im.conversations)
     handover = Handover(on.db, on.clock, desk, im.conversations)
     answering = raise_answering(on, commerce, im, desk, guard)
     insight = raise_insight(on, commerce, im, guard)
@@ -108,7 +109,7 @@ def raise_care(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard) -
         pushing=pushing,
         routes=[
             *DeskOfStaff(desk, handover, on.clock).routes(),
-            *DeskOfManagers(desk, Supervise(on.db, on.clock, desk, im.conversations), on.clock).routes(),
+            *DeskOfManagers(desk, supervise, on.clock, directory.shop_names).routes(),
             *DeskOfPlatform(desk.office, on.clock, directory.shop_names).routes(),
             *DeskOfBuyers(desk, on.clock, guard).routes(),
             *answering.routes,

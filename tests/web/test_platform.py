@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from octshop_rt.demo.people import PASSWORD
 from tests.web.conftest import Gate, Product, Size, Visit, Visitor
-from tests.web.desk import SECOND, ask, attend_at, bubbles, choose, end_all_at, hears, manage, open_desk
+from tests.web.desk import FIRST, SECOND, ask, attend_at, begin, bubbles, choose, end_all_at, hears, manage, open_desk
 from tests.web.people import COFFEE
 from tests.web.people import ask as call
 from tests.web.test_settings import part, save, settings
@@ -202,3 +202,70 @@ def test_the_coffee_shop_s_owner_is_no_administrator(visit: Visit) -> None:  # r
     owner = visit(f"/agent/platform/service?shop={COFFEE}", size="phone", signed_in="13900000001", audience="staff")
     expect(owner.page.get_by_test_id("signin")).to_be_visible()
     owner.shot("platform-signin-phone")
+
+
+def test_a_case_that_was_passed_on_shows_where_it_comes_from_and_what_was_said_there(
+    visit: Visit, product: Product
+) -> None:  # req I9
+    begin(product)
+    attend_at(product, OFFICIAL, OFFICIAL_AGENT, "online")
+    buyer = visit(f"/shop/chat/{COFFEE}", size="phone", signed_in=FIRST)
+    ask(buyer, "扣了我两次钱")
+    shop = open_desk(visit)
+    choose(shop.page, "扣了我两次钱")
+    reply(shop, "我请平台核实")
+    hears(buyer, "我请平台核实")
+    expect(shop.page.get_by_test_id("origin")).to_have_count(0)
+    pass_on(shop, "platform", "支付记录两笔")
+    official = open_desk(visit, phone=OFFICIAL_AGENT)
+    row = official.page.get_by_test_id("conversation").first
+    expect(row).to_be_visible()
+    row.click()
+    expect(official.page.get_by_test_id("buyer-panel")).to_contain_text("来自 豆芽咖啡 的会话")
+    expect(official.page.get_by_test_id("origin")).to_contain_text("林可 接待")
+    official.page.get_by_test_id("origin-open").click()
+    log = official.page.get_by_test_id("origin-log")
+    expect(log.get_by_test_id("message").filter(has_text="扣了我两次钱")).to_be_visible()
+    expect(log.get_by_test_id("message").filter(has_text="我请平台核实")).to_contain_text("林可")
+    # For reading: what the staff wrote for each other stays there, and nothing can be written.
+    expect(log).not_to_contain_text("支付记录两笔")
+    expect(log.locator("textarea")).to_have_count(0)
+    official.shot("origin-log-desk")
+    official.page.keyboard.press("Escape")
+    # Given back: now the shop reads what the platform said.
+    if official.page.get_by_test_id("accept-open").is_visible():
+        official.page.get_by_test_id("accept-open").click()
+    reply(official, "已核实，多扣的会退回")
+    pass_on(official, "shop", "请退一笔")
+    shop.page.get_by_test_id("language").click()
+    shop.page.get_by_test_id("conversation").first.click()
+    expect(shop.page.get_by_test_id("buyer-panel")).to_contain_text("Comes from")
+    shop.page.get_by_test_id("origin-open").click()
+    expect(shop.page.get_by_test_id("origin-log")).to_contain_text("已核实，多扣的会退回")
+    shop.shot("origin-log-back-desk-en")
+    shop.page.keyboard.press("Escape")
+    # On a phone, too.
+    small = open_desk(visit, size="phone")
+    small.page.get_by_test_id("conversation").first.click()
+    small.page.get_by_test_id("toggle-side").click()
+    expect(small.page.get_by_test_id("origin")).to_be_visible()
+    small.shot("origin-phone")
+    begin(product)
+    end_all_at(product, OFFICIAL, OFFICIAL_MANAGER)
+
+
+def reply(staff: Visitor, text: str) -> None:
+    """In the conversation that is open."""
+    field = staff.page.get_by_test_id("composer")
+    field.fill(text)
+    field.press("Enter")
+    expect(bubbles(staff.page, text)).to_be_visible()
+
+
+def pass_on(staff: Visitor, aim: str, note: str) -> None:
+    """To the platform, or back to the shop."""
+    staff.page.keyboard.press("Alt+t")
+    staff.page.get_by_test_id(f"aim-{aim}").click()
+    staff.page.get_by_test_id("transfer-note").fill(note)
+    staff.page.get_by_test_id("transfer-go").click()
+    expect(staff.page.get_by_test_id("transfer")).to_be_hidden()

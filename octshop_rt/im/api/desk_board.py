@@ -12,7 +12,7 @@ from octshop_rt.core.errors import Busy, RequestConflict
 from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id, RequestId
 from octshop_rt.im.api.desk_hours import HoursView, HoursWish, meant
-from octshop_rt.im.api.desk_views import AgentView, CaseView, Eyes, GroupView, group_view
+from octshop_rt.im.api.desk_views import AgentView, CaseView, Eyes, GroupView, Named, ShopNames, group_view
 from octshop_rt.im.conversation.model import IdemConflict
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import (
@@ -70,9 +70,10 @@ class LogPage(Struct, frozen=True, kw_only=True):
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """The case that this one goes on from, and what was said in it."""
+    """The case that this one goes on from, at which shop (or the platform) that was, and what was said in it."""
 
     case: CaseView
+    shop: Named
     ents: list[Ent]
 
 
@@ -111,12 +112,13 @@ class PutStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DeskOfManagers:
-    """For whoever holds shop.manage at the shop in the path."""
+    """For whoever holds shop.manage at the shop in the path. `names`: what shops are called."""
 
-    def __init__(self, desk: Desk, supervise: Supervise, clock: Clock) -> None:
+    def __init__(self, desk: Desk, supervise: Supervise, clock: Clock, names: ShopNames) -> None:
         self._desk = desk
         self._supervise = supervise
         self._clock = clock
+        self._names = names
 
     def routes(self) -> list[Route]:
         """Below /shop/{shop_id}/desk."""
@@ -181,7 +183,12 @@ class DeskOfManagers:
 
     async def origin(self, call: Call[ShopStaff]) -> Origin:
         case, ents = await self._supervise.origin(call.who, call.path["case_id"])
-        return Origin(case=(await self._eyes(call.who, [case])).case(case), ents=ents)
+        names = await self._names([case.shop_id])
+        return Origin(
+            case=(await self._eyes(call.who, [case])).case(case),
+            shop=Named(id=case.shop_id, name=names.get(case.shop_id, "")),
+            ents=ents,
+        )
 
     async def whisper(self, call: Call[ShopStaff], body: Whisper) -> CaseView:
         case = await self._supervise.whisper(call.who, call.path["case_id"], body.text, body.request_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-
 from msgspec import Struct
 
 from octshop_rt.core.auth.model import PLATFORM, Admin
@@ -12,12 +10,10 @@ from octshop_rt.core.errors import Busy
 from octshop_rt.core.http.routes import Call, Route
 from octshop_rt.core.ids import Id
 from octshop_rt.im.api.desk_hours import HoursView, HoursWish, meant
-from octshop_rt.im.api.desk_views import Named
+from octshop_rt.im.api.desk_views import Named, ShopNames
 from octshop_rt.im.desk.model import BadHours
 from octshop_rt.im.desk.office import Office
 from octshop_rt.im.desk.settings import PLATFORM_SCOPE, SENSELESS, BadHoliday, DeskPatch, DeskSettings, Layers
-
-ShopNames = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 
 
 class OwnQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -11,6 +11,8 @@ from octshop_rt.core.ids import Id
 from octshop_rt.im.desk import rules
 from octshop_rt.im.desk.model import Agent, AgentStatus, Card, Case, CaseState, Group, LeaveMessage, MessageState, Step
 from octshop_rt.im.desk.settings import DeskSettings
+
+ShopNames = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 
 
 class Named(Struct, frozen=True, kw_only=True):
