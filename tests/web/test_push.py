@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Product, Visit, Visitor
+from tests.web.conftest import Gate, Product, Visit, Visitor
 from tests.web.desk import CHAT, SECOND, ask, bar, begin, choose, open_desk
 from tests.web.people import COFFEE
 from tests.web.people import ask as call
@@ -134,6 +134,44 @@ def test_a_read_conversation_has_no_notice_left(visit: Visit, product: Product) 
     buyer.page.wait_for_function(f"({SEEN})().then((all) => all.length === 0)")
 
 
+def test_a_guest_asks_for_the_words_and_keeps_their_notices_under_a_new_name(
+    visit: Visit, product: Product, gate: Gate
+) -> None:  # req I5
+    gate.allow(r"refused: 401 ")
+    begin(product)
+    agent = open_desk(visit)
+    buyer = visit(CHAT, lang="en")
+    allow(buyer)
+    ask(buyer, "我是访客")
+    buyer.go("/shop/me")
+    page = buyer.page
+    page.get_by_test_id("push-on").click()
+    expect(page.get_by_test_id("push-shows")).to_have_attribute("data-words", "false")  # nobody asked for words yet
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and "/push" in answer.url) as put:
+        page.get_by_test_id("push-words").click()
+    assert put.value.json()["preview"] is True
+    expect(page.get_by_test_id("push-shows")).to_have_attribute("data-words", "true")
+    page.get_by_test_id("push-shows").scroll_into_view_if_needed()
+    buyer.shot("push-words-phone-en")
+    # The guest they were is no more: the browser becomes another, who has what this one asked for.
+    before = page.evaluate("localStorage.getItem('octshop.guest')").split(" ")[1]
+    page.evaluate("id => localStorage.setItem('octshop.guest', `${'x'.repeat(43)} ${id}`)", before)
+    buyer.go(CHAT)
+    page.wait_for_function(
+        "old => { const kept = JSON.parse(localStorage.getItem('octshop.push.buyer') ?? 'null');"
+        " return kept && kept.person !== old && kept.preview }",
+        arg=before,
+    )
+    ask(buyer, "换了名字还在吗")
+    bar(buyer, "human")
+    choose(agent.page, "换了名字还在吗")
+    c = agent.page.url.partition("c=")[2]
+    page.goto("about:blank")
+    agent.page.get_by_test_id("composer").fill("在的，给您留着")
+    agent.page.keyboard.press("Enter")
+    assert told(product, c)["text"] == "在的，给您留着"
+
+
 def test_an_agent_switches_it_on_beside_the_bell(visit: Visit, product: Product) -> None:  # req I5
     agent = open_desk(visit)
     allow(agent)
@@ -142,10 +180,15 @@ def test_an_agent_switches_it_on_beside_the_bell(visit: Visit, product: Product)
     agent.page.get_by_test_id("push").click()
     agent.page.get_by_test_id("push-on").click()
     expect(agent.page.get_by_test_id("push")).to_have_attribute("data-state", "on")
+    agent.page.get_by_test_id("push-words").click()
+    expect(agent.page.get_by_test_id("push-shows")).to_have_attribute("data-words", "true")
     agent.shot("push-on-desk")
     agent.page.reload()  # it stays on, and is said to the server again
     expect(agent.page.get_by_test_id("push")).to_have_attribute("data-state", "on")
     agent.page.get_by_test_id("push").click()
+    expect(agent.page.get_by_test_id("push-shows")).to_have_attribute("data-words", "true")
+    agent.page.get_by_test_id("push-only").click()
+    expect(agent.page.get_by_test_id("push-shows")).to_have_attribute("data-words", "false")
     agent.page.get_by_test_id("push-off").click()
     expect(agent.page.get_by_test_id("push")).to_have_attribute("data-state", "off")
 

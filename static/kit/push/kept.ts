@@ -11,6 +11,8 @@ export interface Kept {
   person: string
   /** Whoever signs in here goes on as the guest they were. */
   guest: boolean
+  /** The words themselves may stand on the lock screen. */
+  preview?: boolean
   /** What the simulator of a trial gave; a browser keeps its own. */
   simulated?: Subscribed
 }

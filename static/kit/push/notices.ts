@@ -18,6 +18,8 @@ const WORKER = '/push-worker.js'
 
 export class DeviceNotices {
   readonly state: Ref<NoticeState> = ref('off')
+  /** Whether a notice shows what was said, or only that something was. */
+  readonly preview: Ref<boolean> = ref(false)
 
   constructor(
     private readonly scope: '/shop/' | '/agent/',
@@ -32,7 +34,9 @@ export class DeviceNotices {
   async resume(): Promise<void> {
     const one = kept(this.audience)
     const person = this.who.person()
-    const mine = one !== null && person !== '' && (one.person === person || (one.guest && !this.who.guest()))
+    // What a guest of this browser asked for goes on under whatever id comes next here: the member they turn out to be,
+    // or, where that guest is no more, the one in their place.
+    const mine = one !== null && person !== '' && (one.person === person || one.guest)
     if (mine && this.may === 'granted') await this.tell().catch(() => undefined)
     else if (!one && this.may !== 'unsupported') await this.unsubscribe().catch(() => undefined)
     this.look()
@@ -42,6 +46,12 @@ export class DeviceNotices {
   async turnOn(): Promise<void> {
     if (this.may === 'unsupported') return
     if ((await Notification.requestPermission()) === 'granted') await this.tell()
+    this.look()
+  }
+
+  /** Throws what stands against it; then it is as it was. */
+  async showWords(on: boolean): Promise<void> {
+    await this.tell(on)
     this.look()
   }
 
@@ -69,16 +79,17 @@ export class DeviceNotices {
     if (may === 'unsupported') this.state.value = 'unsupported'
     else if (may === 'denied') this.state.value = 'blocked'
     else this.state.value = may === 'granted' && kept(this.audience)?.person === this.who.person() ? 'on' : 'off'
+    this.preview.value = this.state.value === 'on' && (kept(this.audience)?.preview ?? false)
   }
 
   /** Said again at each start: the subscription lives as long as the session it was made in, and browsers change theirs. */
-  private async tell(): Promise<void> {
+  private async tell(preview = kept(this.audience)?.preview ?? false): Promise<void> {
     const api = this.who.api()
     const key = await api.get<PushKey>(`/${this.audience}/push`)
     const registration = await navigator.serviceWorker.register(WORKER, { scope: this.scope, updateViaCache: 'none' })
     const one = key.simulated ? (kept(this.audience)?.simulated ?? (await simulated(key.key))) : await subscribed(registration, key.key)
-    const view = await api.put<PushDeviceView>(`/${this.audience}/push`, { ...one, lang: language() })
-    keep(this.audience, { id: view.id, person: this.who.person(), guest: this.who.guest(), ...(key.simulated ? { simulated: one } : {}) })
+    const view = await api.put<PushDeviceView>(`/${this.audience}/push`, { ...one, preview, lang: language() })
+    keep(this.audience, { id: view.id, person: this.who.person(), guest: this.who.guest(), preview: view.preview, ...(key.simulated ? { simulated: one } : {}) })
   }
 
   private async unsubscribe(): Promise<void> {
