@@ -264,7 +264,8 @@ def reply(staff: Visitor, text: str) -> None:
 
 def pass_on(staff: Visitor, aim: str, note: str) -> None:
     """To the platform, or back to the shop."""
-    staff.page.keyboard.press("Alt+t")
+    expect(staff.page.get_by_test_id("open-end")).to_be_visible()  # the case is theirs
+    staff.page.get_by_test_id("open-transfer").click()
     staff.page.get_by_test_id(f"aim-{aim}").click()
     staff.page.get_by_test_id("transfer-note").fill(note)
     staff.page.get_by_test_id("transfer-go").click()
