@@ -21,7 +21,7 @@ from octshop_rt.im.desk.service import Desk
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.visitor.service import Visitors
 
-_OWN = re.compile(r"/shop/(?P<kind>[ps])/(?P<id>[A-Za-z0-9_-]{1,64})")
+_OWN = re.compile(r"/shop/(?P<kind>p|s|activity)/(?P<id>[A-Za-z0-9_-]{1,64})")
 
 
 def raise_visitors(on: Foundation, commerce: Commerce, desk: Desk, guard: Guard) -> Visitors:
@@ -51,6 +51,7 @@ class Pages:
     def __init__(self, commerce: Commerce) -> None:
         self._catalog = commerce.catalog
         self._shops = commerce.shops
+        self._marketing = commerce.marketing
 
     async def named(self, shop_id: str, path: str) -> str | None:
         """None for what is no page of this shop, or has no name of its own."""
@@ -60,6 +61,9 @@ class Pages:
         try:
             if found["kind"] == "s":
                 return (await self._shops.shop(shop_id)).name if found["id"] == shop_id else None
+            if found["kind"] == "activity":
+                campaign = await self._marketing.one(found["id"])
+                return campaign.title if campaign.shop_id == shop_id else None
             product, _ = await self._catalog.product(found["id"])
         except NotFound:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from octshop_rt.app.visiting import Pages
 from octshop_rt.core import mongo
 from octshop_rt.core.auth.model import Audience, Buyer, Device, Staff
 from octshop_rt.core.errors import DomainError
@@ -106,6 +107,10 @@ async def test_who_comes_from_a_campaign_brings_its_card_to_the_case(world: Worl
     assert case.card == Card(k="activity", id=ids["campaign_s1"], title="满 10 减 1")
     with pytest.raises(NoSuchContext):
         await desk.arrive(buyer, "S1", Context(k="activity", id=ids["campaign_s3"]))
+    # So does the campaign's page in the buyer's trail, by the name its shop gave it.
+    pages = Pages(world.app.commerce)
+    assert await pages.named("S1", f"/shop/activity/{ids['campaign_s1']}") == "满 10 减 1"
+    assert await pages.named("S1", f"/shop/activity/{ids['campaign_s3']}") is None
 
 
 async def test_who_comes_from_a_case_brings_it_as_it_stands(world: World):  # req I1, I4
