@@ -1,8 +1,8 @@
 """The protocol's acceptance tests in their short form; a finished history is judged against the log each time.
 
 Numbers are those of the acceptance list. The others stand where their subject is: 1 test_kill, 3 4 7 11 test_two_nodes,
-12 test_lifecycle, 19 test_wire, 20 test_lifecycle and test_wire, 21 22 test_doors, 24 test_contents, 26 test_long_log,
-28 test_soak; 23 and 27 in tests/desk and tests/insight.
+5 6 test_failover, 12 test_lifecycle, 19 test_wire, 20 test_lifecycle and test_wire, 21 22 test_doors, 24 test_contents,
+26 test_long_log, 28 test_soak; 23 and 27 in tests/desk and tests/insight.
 """
 
 from __future__ import annotations

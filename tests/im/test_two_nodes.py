@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,9 @@ from octshop_rt.im.conversation import store
 from octshop_rt.im.conversation.checks import CHECKS
 from octshop_rt.im.conversation.net import Mesh
 from octshop_rt.im.routing import PARCELS
+from tests.im.history import Person, Shipped, judge, settled
 from tests.im.kit import Client, Node, Town, client_id, enter, running
+from tests.im.raw import Raw
 
 QUICK = Mesh(period_s=0.5, overlap_s=5)
 
@@ -113,6 +117,49 @@ async def test_a_burst_that_clashes_keeps_each_senders_order(nodes: tuple[Node, 
     assert sum(node.im.conversations.appender.clashes for node in nodes) > 0
     assert await store.tail(db, c) == 480
     await asyncio.gather(buyer.close(), agent.close())
+
+
+async def test_five_devices_of_two_people_show_one_list_and_one_mark(
+    nodes: tuple[Node, Node], db: Database, tmp_path: Path
+):  # acceptance 11
+    """Three of the agent, two of the buyer, on both nodes; all of them speak."""
+
+    def on(node: Node) -> dict[str, object]:
+        async def ticket(person: str, staff: bool) -> str:
+            return await node.ticket(person, staff=staff)
+
+        return {"ports": [node.port], "ticket": ticket, "chance": random.Random(11)}
+
+    agents: list[Person] = [
+        Shipped("agent-1", tmp_path, staff=True, **on(nodes[0])),
+        Shipped("agent-1", tmp_path, staff=True, **on(nodes[1])),
+        Raw("agent-1", staff=True, **on(nodes[0])),
+    ]
+    buyers: list[Person] = [
+        Shipped("buyer-1", tmp_path, staff=False, **on(nodes[0])),
+        Raw("buyer-1", staff=False, **on(nodes[1])),
+    ]
+    people = agents + buyers
+    for person in people:
+        person.start()
+    await asyncio.gather(*(person.online() for person in people))
+    c = await buyers[0].open("S1")
+    await buyers[0].say(c, "hello")
+    await settled(db, people, [c], 10)
+
+    async def speak(person: Person) -> None:
+        for number in range(8):
+            await person.say(c, f"{number}")
+
+    await asyncio.gather(*(speak(person) for person in people))
+    await settled(db, people, [c], 10)
+    assert await judge(db, people, [c]) == []  # no device shows its own words twice, all show 41 lines
+    agents[0].read(c)
+    async with asyncio.timeout(5):  # only the push is that quick: the heartbeat and the net take ten seconds and more
+        while not all(person.marks.get((c, "agent-1")) == 41 for person in people[1:]):
+            await asyncio.sleep(0.02)
+    assert await judge(db, people, [c]) == []
+    await asyncio.gather(*(person.stop() for person in people))
 
 
 async def test_one_message_fifty_times_through_two_nodes_and_devices(nodes: tuple[Node, Node], db: Database):
