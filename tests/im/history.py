@@ -222,7 +222,7 @@ async def settled(db: Database, people: Sequence[Person], cs: Sequence[str], sec
                 log = await read_log(db, cs)
                 if not _behind(people, log) and not await _unmarked(db, people, cs):
                     return
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.4)
 
 
 async def judge(db: Database, people: Sequence[Person], cs: Sequence[str]) -> list[str]:
@@ -321,7 +321,7 @@ async def _never_read(db: Database, people: Sequence[Person], cs: Sequence[str])
 
 
 class Watch:
-    """Looks at every stored read mark several times a second: none may ever go back."""
+    """Looks at every stored read mark twice a second: none may ever go back."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -346,4 +346,4 @@ class Watch:
                     if row.read_seq < before:
                         self.wrong.append(f"{row.u}: the mark in {row.c} went back from {before} to {row.read_seq}")
                     self._seen[row.c, row.u] = row.read_seq
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
