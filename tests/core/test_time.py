@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from octshop_rt.cli.doctor import clock_sight
 from octshop_rt.core.clock import HOUR, SECOND, StoreClock, wall_ms
 from octshop_rt.core.metrics import Metrics
 from octshop_rt.core.mongo import Database
@@ -103,3 +104,10 @@ async def test_a_machine_that_is_wrong_is_told_so_once_and_counted(db: Database)
     with capture_logs() as logs:
         await time.look()
     assert [one["log_level"] for one in logs] == ["info"]
+
+
+def test_the_doctor_worries_about_a_clock_that_is_wrong_and_no_other() -> None:
+    assert clock_sight(-4_900).grade == clock_sight(5_000).grade == "ok"
+    ahead, behind = clock_sight(HOUR), clock_sight(-HOUR)
+    assert ahead.grade == behind.grade == "note", "servers follow the store: it endangers nothing"
+    assert "3600.0" in ahead.words and "3600.0" in behind.words and ahead.words != behind.words
