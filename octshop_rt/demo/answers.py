@@ -239,6 +239,29 @@ KNOWLEDGE: tuple[DemoKnowledge, ...] = (
     ),
 )
 
+# Questions as buttons show them to who reads English.
+QUESTIONS_EN: dict[str, str] = {
+    "买了券怎么用？": "How do I use a voucher?",
+    "不想要了可以退款吗？": "Can I get a refund?",
+    "可以开发票吗？": "Can I have an invoice?",
+    "可以换燕麦奶吗？": "Can I get oat milk?",
+    "可以少冰、去冰或者做热的吗？": "Less ice, no ice, or hot?",
+    "有没有低因或者不含咖啡因的？": "Do you have decaf?",
+    "几点开门，几点关门？": "When are you open?",
+    "店里可以停车吗？": "Is there parking?",
+    "面可以做辣或者不要葱吗？": "Can you make it spicy, or without scallions?",
+    "饭点要等多久？": "How long is the wait at meal times?",
+    "怎么预约发型师？": "How do I book a stylist?",
+    "迟到或者来不了怎么办？": "What if I am late or cannot come?",
+    "长发要加钱吗？": "Does long hair cost more?",
+    "孕期可以按摩吗？": "Is a massage safe in pregnancy?",
+    "第一次来选哪个项目？": "What should I choose for a first visit?",
+    "需要预约吗？": "Do I need to book?",
+    "可以写卡片吗？": "Can you add a card?",
+    "可以指定花材或颜色吗？": "Can I choose flowers or colours?",
+    "要提前多久订？": "How far ahead should I order?",
+}
+
 # category, title, text, code
 QUICK: tuple[tuple[str, str, str, str], ...] = (
     ("问候", "您好", "{buyer}您好，我是{agent}，很高兴为您服务，请问有什么可以帮您？", "nh"),

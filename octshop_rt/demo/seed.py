@@ -23,7 +23,7 @@ from octshop_rt.core.bus import LocalBus
 from octshop_rt.core.clock import DAY, Clock, Millis, business_day, business_day_bounds
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database
-from octshop_rt.demo.answers import EVERYWHERE, KNOWLEDGE, QUICK, DemoKnowledge
+from octshop_rt.demo.answers import EVERYWHERE, KNOWLEDGE, QUESTIONS_EN, QUICK, DemoKnowledge
 from octshop_rt.demo.campaigns import CAMPAIGNS
 from octshop_rt.demo.goods import GOODS, DemoGoods
 from octshop_rt.demo.ids import fixed
@@ -125,7 +125,13 @@ async def _teach(known: DemoKnowledge, db: Database, clock: Clock, ids: Ids) -> 
             who,
             f"demo-faq-{known.shop}-{number:06d}",
             FaqText(
-                category=one.category, question=one.question, similar=one.similar, zh=one.answer, en=one.en, on=True
+                category=one.category,
+                question=one.question,
+                question_en=QUESTIONS_EN.get(one.question, ""),
+                similar=one.similar,
+                zh=one.answer,
+                en=one.en,
+                on=True,
             ),
         )
         for number, one in enumerate((*known.faqs, *EVERYWHERE))

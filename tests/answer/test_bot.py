@@ -77,9 +77,9 @@ class World:
     async def place(self, shop_id: str, person_id: str) -> str:
         return self.places.get(person_id, "")
 
-    async def faq(self, question: str, zh: str, *similar: str, en: str = "") -> Faq:
+    async def faq(self, question: str, zh: str, *similar: str, en: str = "", question_en: str = "") -> Faq:
         assert MANAGER is not None
-        text = FaqText(category="", question=question, similar=similar, zh=zh, en=en, on=True)
+        text = FaqText(category="", question=question, similar=similar, zh=zh, en=en, on=True, question_en=question_en)
         return await self.knowledge.add_faq(MANAGER, f"request-{question}".ljust(16, "x"), text)
 
     async def set(self, *welcomes: Welcome, assistant: bool = False) -> None:

@@ -38,7 +38,8 @@ async def test_the_demo_s_questions_are_sure_in_their_own_words(db: Database, cl
         ("今天几点关门呀", "几点开门，几点关门？"),
         ("附近好停车不", "店里可以停车吗？"),
         ("开个发票", "可以开发票吗？"),
-        ("Do you have oat milk", ""),
+        ("Do you have oat milk", "可以换燕麦奶吗？"),
+        ("Do you sell bicycles", ""),
     ],
 )
 async def test_a_buyer_s_own_words_lead_to_the_question_or_to_a_choice_with_it(

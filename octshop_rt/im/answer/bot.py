@@ -197,7 +197,7 @@ class Bot:
             if found.by == "faq":
                 await store.count_asked(self._db, row.shop_id, found.verdict.candidates[0].faq_id)
         elif found.by == "offer":
-            options = [Option(id=one.faq_id, text=one.question) for one in found.verdict.candidates]
+            options = [_button(shop.faqs[one.faq_id]) for one in found.verdict.candidates]
             await self._say(row, phrases.CHOOSE[lang], options, person=lang)
             await self._done(row, found)
         else:
@@ -258,12 +258,15 @@ class Bot:
     def _welcome_options(self, case: Stretch, shop: Shop) -> list[Option]:
         words = rules.welcome_for(case.page, shop.settings.welcomes)
         known = [] if words is None else [shop.faqs[one] for one in words.questions if one in shop.faqs]
-        return [Option(id=faq.id, text=faq.question) for faq in known if faq.on]
+        return [_button(faq) for faq in known if faq.on]
 
-    async def _say_faq(self, row: Given, faq: Faq | None, *, titled: bool) -> None:
+    async def _say_faq(self, row: Given, faq: Faq | None, *, titled: bool, lang: str = "") -> None:
+        """`lang` of who tapped it; without, as the question is written."""
         if faq is not None:
-            answer = rules.in_language(faq.zh, faq.en, rules.language_of(faq.question))
-            await self._say(row, f"{faq.question}\n{answer}" if titled else answer)
+            lang = lang or rules.language_of(faq.question)
+            answer = rules.in_language(faq.zh, faq.en, lang)
+            asked = rules.in_language(faq.question, faq.question_en, lang)
+            await self._say(row, f"{asked}\n{answer}" if titled else answer)
             await store.count_asked(self._db, row.shop_id, faq.id)
         await self._close(msgspec.structs.replace(row, by="faq", faq_ids=(faq.id,) if faq else ()))
 
@@ -296,7 +299,7 @@ class Bot:
 
     # --- the buyer's part ---------------------------------------------------------------------------------------------
 
-    async def choose(self, who: Buyer, answer_id: str, option: str) -> None:
+    async def choose(self, who: Buyer, answer_id: str, option: str, lang: str = "") -> None:
         """Tap a button: a person is asked, or the question's answer is said. NotFound, NotAnOption; Blocked and
         GuestsBlocked where the shop does not listen to who asks for a person.
         """
@@ -318,7 +321,7 @@ class Bot:
         )  # fmt: skip
         if not await self._claimed(picked):
             return
-        await self._say_faq(picked, faq, titled=True)
+        await self._say_faq(picked, faq, titled=True, lang=lang)
         await store.set_picked(self._db, row, option)
         await self._learning.chosen(who, row, option)
 
@@ -365,3 +368,7 @@ class Bot:
             return 0  # somebody is at it, or there is nothing to answer
         await self._answer(entry)
         return 1
+
+
+def _button(faq: Faq) -> Option:
+    return Option(id=faq.id, text=faq.question, en=faq.question_en)

@@ -58,6 +58,7 @@ class FaqText(Struct, frozen=True, kw_only=True):
     zh: str
     en: str
     on: bool
+    question_en: str = ""
 
 
 class KeywordText(Struct, frozen=True, kw_only=True):
@@ -173,7 +174,9 @@ class Knowledge:
             one
             for one in faqs
             if (category is None or one.category == category)
-            and any(wanted in rules.normal(text) for text in (one.question, *one.similar, one.zh, one.en))
+            and any(
+                wanted in rules.normal(text) for text in (one.question, one.question_en, *one.similar, one.zh, one.en)
+            )
         ]
 
     async def add_faq(self, who: ShopStaff, request_id: str, text: FaqText) -> Faq:

@@ -121,7 +121,7 @@ class Matcher:
         self._wordings: list[Wording] = []
         for faq in faqs:
             if faq.on:
-                for text in (faq.question, *faq.similar):
+                for text in (faq.question, *faq.similar, *filter(None, (faq.question_en,))):
                     self._add(faq.id, text)
         for lesson in lessons:
             if lesson.faq_id in self._questions:

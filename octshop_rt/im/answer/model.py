@@ -72,6 +72,7 @@ class Faq(Struct, frozen=True, kw_only=True):
     asked: int = 0
     helpful: int = 0
     unhelpful: int = 0
+    question_en: str = ""
 
 
 class Lesson(Struct, frozen=True, kw_only=True):

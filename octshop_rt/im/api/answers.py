@@ -31,6 +31,7 @@ from octshop_rt.im.answer.model import (
 from octshop_rt.im.answer.tending import Taught, Tending
 
 Category = Annotated[str, Meta(max_length=40)]
+QuestionEn = Annotated[str, Meta(max_length=200)]
 English = Annotated[str, Meta(max_length=2_000)]
 
 
@@ -68,6 +69,7 @@ class FaqView(Struct, frozen=True, kw_only=True):
     id: Id
     category: str
     question: str
+    question_en: str
     similar: list[str]
     zh: str
     en: str
@@ -81,11 +83,12 @@ class FaqView(Struct, frozen=True, kw_only=True):
 
 
 class FaqWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`en` empty: English readers get the Chinese answer."""
+    """`en`, `question_en` empty: English readers get the Chinese answer, and the Chinese question on buttons."""
 
     request_id: RequestId
     category: Category = ""
     question: Question
+    question_en: QuestionEn = ""
     similar: Annotated[list[Question], Meta(max_length=30)] = []
     zh: AnswerText
     en: English = ""
@@ -97,6 +100,7 @@ class FaqLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     category: Category = ""
     question: Question
+    question_en: QuestionEn = ""
     similar: Annotated[list[Question], Meta(max_length=30)] = []
     zh: AnswerText
     en: English = ""
@@ -332,6 +336,7 @@ def _faq_text(body: FaqWish | FaqLine) -> FaqText:
     return FaqText(
         category=body.category.strip(),
         question=body.question.strip(),
+        question_en=body.question_en.strip(),
         similar=tuple(dict.fromkeys(one.strip() for one in body.similar if one.strip())),
         zh=body.zh,
         en=body.en,
@@ -350,6 +355,7 @@ def _faq(row: Faq, taught: Taught | None = None) -> FaqView:
         id=row.id,
         category=row.category,
         question=row.question,
+        question_en=row.question_en,
         similar=list(row.similar),
         zh=row.zh,
         en=row.en,

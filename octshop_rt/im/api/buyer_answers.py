@@ -51,7 +51,7 @@ class BuyerAnswers:
         ]  # fmt: skip
 
     async def choose(self, call: Call[Buyer], body: Choice) -> None:
-        await self._bot.choose(call.who, call.path["answer_id"], body.option)
+        await self._bot.choose(call.who, call.path["answer_id"], body.option, call.lang)
 
     async def vote(self, call: Call[Buyer], body: Vote) -> None:
         await self._bot.vote(call.who, call.path["answer_id"], helpful=body.helpful)

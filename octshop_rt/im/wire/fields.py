@@ -40,11 +40,14 @@ Visibility = Literal["staff"]
 Degrees = Annotated[int, Meta(ge=-180_000_000, le=180_000_000, description="millionths of a degree, GCJ-02")]
 
 
-class Option(Struct, frozen=True, kw_only=True):
-    """A button under an automatic answer: tapping it sends `id` to POST /buyer/answers/{b.id}/choice."""
+class Option(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A button under an automatic answer: tapping it sends `id` to POST /buyer/answers/{b.id}/choice. `en`: the same
+    for who reads English, where the shop has written it.
+    """
 
     id: Id
     text: Annotated[str, Meta(max_length=200)]
+    en: Annotated[str, Meta(max_length=200)] = ""
 
 
 class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,7 +22,7 @@ export interface Body {
   min_fen?: number
   picture?: string
   /** Buttons under an automatic answer, whose id is `id`. */
-  opts?: { id: string; text: string }[]
+  opts?: { id: string; text: string; en?: string }[]
   file?: string
   name?: string
   mime?: string
