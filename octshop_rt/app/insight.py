@@ -16,6 +16,7 @@ from octshop_rt.im.api.labels import CustomerApi
 from octshop_rt.im.api.quality import QualityApi
 from octshop_rt.im.api.ratings import RatingApi
 from octshop_rt.im.api.search import SearchApi
+from octshop_rt.im.api.shops_reports import ShopsReports
 from octshop_rt.im.guard.service import Guard
 from octshop_rt.im.insight.customers import Bought, BoughtLine, CustomerBook, Who
 from octshop_rt.im.insight.disputes import Disputes
@@ -61,7 +62,7 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard
     naming = Naming(on.db, directory.buyer_names)
     disputes = Disputes(on.db, on.clock, on.ids, directory.buyer_names)
     labels = Labels(on.db, on.clock, on.ids)
-    reports = Reports(on.db, on.clock)
+    reports = Reports(on.db, on.clock, directory.shop_names)
     indexer = Indexer(on.db, on.clock, on.node)
     im.conversations.on_said(indexer.hear)
     im.changes.on_recalled(indexer.forget)
@@ -76,6 +77,7 @@ def raise_insight(on: Foundation, commerce: Commerce, im: ImServer, guard: Guard
             *RatingApi(Ratings(on.db, on.clock, on.bus, guard), Summaries(on.db, on.clock), naming).routes(),
             *CustomerApi(labels, CustomerBook(on.db, on.clock, labels, CustomersOfShops(commerce))).routes(),
             *QualityApi(Quality(on.db, on.clock, on.ids), naming).routes(),
+            *ShopsReports(reports).routes(),
             *InsightApi(reports, disputes, Lookup(on.db, im.conversations), naming).routes(),
         ],
     )

@@ -90,6 +90,8 @@ KNOCKS: dict[str, dict[str, Make]] = {
     f"PUT {DESK}/conversations/{{conversation_id}}/hold": _things("conversations", "talk", "/hold", reason="投诉"),
     f"DELETE {DESK}/conversations/{{conversation_id}}/hold": _things("conversations", "talk", "/hold"),
     f"GET {DESK}/holds": _shops("holds"),
+    "GET /staff/reports/shops": {"own": at("/staff/reports/shops?since=1&until=2")},
+    "GET /staff/reports/shops/file": {"own": at("/staff/reports/shops/file?since=1&until=2&form=csv")},
     f"GET {DESK}/retention": _shops("retention"),
     f"PUT {DESK}/retention": _shops("retention", days=365),
     f"GET {DESK}/traces": _shops("traces"),

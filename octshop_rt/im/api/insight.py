@@ -247,12 +247,12 @@ class InsightApi:
             report = await self._reports.report(call.who, asked.since, asked.until, asked.by)
             body = await asyncio.to_thread(sheets.as_csv if asked.form == "csv" else sheets.as_xlsx, report, call.lang)
         kind = "text/csv" if asked.form == "csv" else _XLSX
-        return _download(body, kind, f"service-{asked.by}.{asked.form}")
+        return download(body, kind, f"service-{asked.by}.{asked.form}")
 
     async def _export(self, call: Call[ShopStaff]) -> Raw:
         asked: ExportQuery = call.query
         paper = await self._disputes.export(call.who, call.path["conversation_id"], asked.form)
-        return _download(paper.body, paper.content_type, paper.name, **{"X-Chain": paper.hash})
+        return download(paper.body, paper.content_type, paper.name, **{"X-Chain": paper.hash})
 
     async def _hold(self, call: Call[ShopStaff], body: HoldWish) -> Hold:
         return await self._disputes.hold(call.who, call.path["conversation_id"], body.reason)
@@ -280,7 +280,7 @@ class InsightApi:
         return Traces(items=rows, next=following, names=names)
 
 
-def _download(body: bytes, kind: str, name: str, **headers: str) -> Raw:
+def download(body: bytes, kind: str, name: str, **headers: str) -> Raw:
     """A file to be kept, never shown from our own address."""
     saved = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", **headers}
     return Raw(body=body, content_type=kind, headers=saved)

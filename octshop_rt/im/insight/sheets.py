@@ -43,6 +43,7 @@ KEYS = {
     "group": ("客服组", "Group"),
     "hour": ("时段", "Hour"),
     "day": ("日期", "Day"),
+    "shop": ("店铺", "Shop"),
 }
 WHOLE = ("合计", "Total")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

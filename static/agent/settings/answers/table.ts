@@ -69,6 +69,6 @@ export function read(text: string): ReadLine[] {
     const [category = '', question = '', wordings = '', zh = '', en = ''] = row.map(bare)
     const similar = wordings.split(/[|\n]/).map((one) => one.trim()).filter(Boolean).slice(0, 30)
     const long = category.length > 40 || question.length > 200 || zh.length > 2_000 || en.length > 2_000 || similar.some((one) => one.length > 200)
-    return { line: { category, question, similar, zh, en, on: true }, wrong: !question ? 'question' : !zh ? 'answer' : long ? 'long' : '' }
+    return { line: { category, question, question_en: '', similar, zh, en, on: true }, wrong: !question ? 'question' : !zh ? 'answer' : long ? 'long' : '' }
   })
 }
