@@ -82,9 +82,9 @@ def test_it_never_steps_back_and_comes_to_the_stores_time(rounds: list[tuple[int
         machine.ask(there, back)
         assert machine.clock.now() >= last
         last = machine.clock.now()
-    machine.steady += 8 * HOUR  # half speed: twice as long as it can have been ahead
     machine.ask(0, 0)
-    assert abs(machine.clock.now() - machine.store) <= 4_000
+    machine.steady += 8 * HOUR  # half speed: twice as long as it can have been ahead
+    assert abs(machine.clock.now() - machine.store) <= 25, "what a good answer leaves open"
 
 
 async def test_a_machine_that_is_wrong_is_told_so_once_and_counted(db: Database) -> None:
