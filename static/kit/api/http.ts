@@ -150,6 +150,12 @@ export class Api {
   }
 }
 
+/** Whether the same request must be said again, word for word: it may have been done, or may be a moment later. What it was
+ *  made from must not be looked at anew meanwhile: the wish itself may have changed it. */
+export function mayStand(fault: unknown): boolean {
+  return fault instanceof ApiError && (fault.retry || fault.unknown)
+}
+
 /** A request id as the server accepts it; made before sending and kept for every retry of the same wish. */
 export function newRequestId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
@@ -173,7 +179,7 @@ export class Wish {
       this.id = newRequestId()
       return result
     } catch (fault) {
-      if (fault instanceof ApiError && !fault.retry && !fault.unknown) this.id = newRequestId()
+      if (fault instanceof ApiError && !mayStand(fault)) this.id = newRequestId()
       throw fault
     } finally {
       this.running = null
