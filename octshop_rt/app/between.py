@@ -209,7 +209,10 @@ class VouchersOfOrders:
     async def unused(self, at: Place, order_id: str) -> list[Unused]:
         """What could be used now."""
         found = await self._issuer.unused(at, order_id)
-        return [Unused(voucher_id=one.id, line_id=one.line_id, uses=one.uses_left) for one in found]
+        return [
+            Unused(voucher_id=one.id, line_id=one.line_id, uses=one.uses_left, valid_until=one.valid_until)
+            for one in found
+        ]
 
     async def worth_fen(self, at: Place, voucher_id: str, uses: int) -> Fen:
         """The paid share of so many of them."""

@@ -188,6 +188,37 @@ async def test_silence_agrees_after_the_shops_own_time(town: Town) -> None:  # r
     await town.sound()
 
 
+async def test_no_voucher_ends_while_its_request_waits(town: Town) -> None:  # req 2.3.4, 12.6, 12.8
+    order = await town.bought((await town.goods(), 1))
+    (voucher,) = await town.vouchers(order)
+    town.clock.advance(voucher.valid_until - town.clock.now() - HOUR)
+    case = await town.ask(order)
+    assert case.decide_until == voucher.valid_until < case.asked_at + 48 * HOUR
+    town.clock.advance(HOUR)
+    assert (await refused(town.cases.refuse(MANAGER, case.id, "已过期"))).code == "aftersale.too_late"
+    await town.settle()
+    assert ((await town.case(case)).state, town.given_back_fen()) == (CaseState.REFUNDED, 1_990)
+    (voucher,) = await town.vouchers(order)
+    assert voucher.state is VoucherState.REFUNDED
+    await town.sound()
+
+
+async def test_after_its_time_a_request_is_neither_refused_nor_withdrawn(town: Town) -> None:  # req 2.3.4
+    sku = await town.goods()
+    late, early = await town.ask(await town.bought((sku, 1))), await town.ask(await town.bought((sku, 1)))
+    town.clock.advance(late.decide_until - town.clock.now() - 1)
+    assert (await town.cases.withdraw(town.buyer, early.id)).state is CaseState.WITHDRAWN
+    town.clock.advance(1)  # and no dispatcher has looked yet
+    for attempt in (town.cases.refuse(MANAGER, late.id, "不退"), town.cases.withdraw(town.buyer, late.id)):
+        told = await refused(attempt)
+        assert (told.code, told.status) == ("aftersale.too_late", 409)
+    assert (await town.cases.withdraw(town.buyer, early.id)).state is CaseState.WITHDRAWN  # again is the same act
+    assert (await town.cases.agree(MANAGER, late.id)).state is CaseState.REFUNDING
+    await town.settle()
+    assert town.given_back_fen() == 1_990
+    await town.sound()
+
+
 async def test_a_refund_held_up_is_pressed_under_the_same_number(town: Town) -> None:  # req 2.3.4, PA4
     order = await town.bought((await town.goods(), 1))
     case = await town.ask(order)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from octshop_rt import app as product
 from octshop_rt.commerce.catalog.model import Fulfilment, Sku
 from octshop_rt.commerce.marketing.model import CampaignText, Coupon, Tab, Terms
-from octshop_rt.commerce.order.model import AftersaleState, Order, WantedLine
+from octshop_rt.commerce.order.model import AftersaleState, FulfilmentState, Order, State, WantedLine
+from octshop_rt.commerce.order.store import ORDERS
 from octshop_rt.core.clock import DAY
+from octshop_rt.core.fsck import examine
 from tests.aftersale.town import MANAGER, Town
 
 
@@ -73,4 +76,47 @@ async def test_what_was_used_keeps_the_coupon_used(town: Town) -> None:
     await town.settle()
     assert case.amount_fen == 7200 == town.given_back_fen()
     assert [row.order_id for row in await coupons(town, "used")] == [order.id]
+    await town.sound()
+
+
+async def test_a_use_worth_nothing_keeps_the_coupon_used_too(town: Town) -> None:
+    # req O4, 12.8: a card of three uses for one fen; the first is worth nothing, and is had all the same
+    card = await town.goods(price_fen=11, uses_each=3, title="3 次卡")
+    order = await with_coupon(town, 10, (card, 1))
+    assert (await town.use(order)).amount_fen == 0
+    case = await town.ask(order)
+    await town.cases.agree(MANAGER, case.id)
+    await town.settle()
+    after = await town.order(order)
+    assert after.refunded_fen == after.payable_fen == 1 == town.given_back_fen()
+    assert (after.aftersale_state, after.fulfilment_state) == (AftersaleState.PARTLY_REFUNDED, FulfilmentState.USED)
+    (kept,) = await coupons(town, "used")
+    await town.sound()
+
+    # What the money alone would have said, fsck sees: the axis as such, and the coupon in hand again.
+    (told,) = [event for event in await town.events("OrderRefunded") if event["order_id"] == order.id]
+    assert told["whole"] is False
+    checks = [check for check in product.CHECKS if check.id in {"F15", "F133"}]
+    await ORDERS.update(town.db, {"_id": order.id}, {"$set": {"aftersale_state": AftersaleState.REFUNDED}})
+    assert [(one.check, one.object_id) for one in (await examine(town.db, checks)).findings] == [("F15", order.id)]
+    on_orders = town.app.commerce.coupons
+    await town.db.transact(
+        lambda tx: on_orders.give_back(tx, town.buyer.person_id, order.id, at=kept.claimed_at, by="x", reason="x")
+    )
+    assert {one.check for one in (await examine(town.db, checks)).findings} == {"F15", "F133"}
+
+
+async def test_a_line_that_cost_nothing_and_stays_usable_is_not_given_back(town: Town) -> None:  # req 12.8
+    gift = await town.goods(price_fen=0, title="赠饮")
+    cup = await town.goods()
+    order = await town.bought((cup, 1), (gift, 1))
+    line = next(one for one in order.lines if one.payable_fen)
+    case = await town.ask(order, **{line.id: 1})
+    await town.cases.agree(MANAGER, case.id)
+    await town.settle()
+    after = await town.order(order)
+    assert (after.aftersale_state, after.state) == (AftersaleState.PARTLY_REFUNDED, State.TO_USE)
+    await town.use(order, line=order.lines.index(next(one for one in order.lines if not one.payable_fen)))
+    await town.settle()
+    assert (await town.order(order)).state is State.DONE
     await town.sound()

@@ -72,7 +72,7 @@ def test_exactly_what_is_wanted_is_taken_and_never_more_than_there_is(vouchers: 
     # req 12.8, 17.10
     lines = [line(n, uses=max(1, sum(uses))) for n, uses in enumerate(vouchers)]
     unused = [
-        Unused(voucher_id=f"V{n}-{m}", line_id=f"L{n}", uses=uses)
+        Unused(voucher_id=f"V{n}-{m}", line_id=f"L{n}", uses=uses, valid_until=9)
         for n, row in enumerate(vouchers)
         for m, uses in enumerate(row)
         if uses
@@ -99,21 +99,34 @@ def test_exactly_what_is_wanted_is_taken_and_never_more_than_there_is(vouchers: 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 10_000)), min_size=1, max_size=6))
 def test_lines_and_amount_of_a_case_are_the_sums_of_its_pieces(parts: list[tuple[int, int]]):  # req M3
-    pieces = tuple(rules.piece(rules.Take(f"V{n}", f"L{n % 2}", uses), fen) for n, (uses, fen) in enumerate(parts))
-    case = rules.opened(order(line(0), line(1)), pieces, Policy(), wish(), case_id="D1", at=5)
+    pieces = tuple(rules.piece(rules.Take(f"V{n}", f"L{n % 2}", uses, 9), fen) for n, (uses, fen) in enumerate(parts))
+    case = rules.opened(order(line(0), line(1)), pieces, Policy(), wish(), case_id="D1", at=5, until=8)
     assert case.amount_fen == sum(fen for _, fen in parts) == sum(one.amount_fen for one in case.lines)
     assert sum(one.uses for one in case.lines) == sum(uses for uses, _ in parts)
-    assert case.decide_until == 5 + 172_800_000
+    assert case.decide_until == 8
+
+
+def test_the_shop_may_be_silent_for_its_time_but_no_longer_than_a_voucher_is_good():  # req 2.3.4, 12.6
+    silence = 172_800_000
+    for ends, until in (((silence + 6, silence + 9), silence + 5), ((silence + 9, 70), 70)):
+        taken = [rules.Take(f"V{n}", "L1", 1, one) for n, one in enumerate(ends)]
+        assert rules.decide_until(taken, Policy(), 5) == until
+    case = a_case()
+    assert [rules.too_late(case, now) for now in (case.decide_until - 1, case.decide_until)] == [False, True]
+    assert not rules.too_late(a_case(CaseState.REFUSED), case.decide_until)
 
 
 def test_the_last_voucher_gives_first():
-    unused = [Unused(voucher_id=f"V{n}", line_id="L1", uses=2) for n in range(3)]
+    unused = [Unused(voucher_id=f"V{n}", line_id="L1", uses=2, valid_until=9) for n in range(3)]
     found = rules.takes(order(line(1)), unused, [WantedBack(line_id="L1", uses=3)])
     assert [(one.voucher_id, one.uses) for one in found] == [("V2", 2), ("V1", 1)]
 
 
 def test_refusals_name_what_is_wrong():
-    unused = [Unused(voucher_id="V1", line_id="L1", uses=2), Unused(voucher_id="V2", line_id="L2", uses=1)]
+    unused = [
+        Unused(voucher_id="V1", line_id="L1", uses=2, valid_until=9),
+        Unused(voucher_id="V2", line_id="L2", uses=1, valid_until=9),
+    ]
     whole = order(line(1), line(2, refundable=False))
     assert [one.voucher_id for one in rules.takes(whole, unused, [])] == ["V1"]
     for wanted, refusal in (("L2", NotRefundable), ("L3", NothingToRefund)):
@@ -136,9 +149,8 @@ def test_equal_wishes_are_equal_however_they_are_written():
 
 
 def a_case(*targets: CaseState) -> Case:
-    case = rules.opened(
-        order(line(1)), (rules.piece(rules.Take("V", "L1", 1), 150),), Policy(), wish(), case_id="D1", at=0
-    )
+    pieces = (rules.piece(rules.Take("V", "L1", 1, 9), 150),)
+    case = rules.opened(order(line(1)), pieces, Policy(), wish(), case_id="D1", at=0, until=7)
     for target in targets:
         row = rules.step(case, target, at=1, by="system")
         case = structs.replace(case, state=target, history=(*case.history, row))

@@ -186,7 +186,7 @@ class Town:
     async def use(self, order: Order, line: int = 0, uses: int = 1) -> Redemption:
         """A clerk types the code; each time another one, so that no use looks like a double scan."""
         mine = [one for one in await self.vouchers(order) if one.line_id == order.lines[line].id]
-        voucher = max(mine, key=lambda one: one.uses_left)
+        voucher = max(mine, key=lambda one: (one.uses_left, one.uses_frozen))
         clerk = structs.replace(MANAGER, person_id=self.app.foundation.ids.new("U"))
         wish = UseWish(request_id=self.request_id(), uses=uses, text=voucher.typed_code)
         return await insist(lambda: self.redeemer.redeem(clerk, wish))

@@ -46,6 +46,21 @@ class TestCampaigns:
         assert text_of(await mall.marketing.edit(staff, row.id, more)) == more
         await mall.assert_clean()
 
+    async def test_a_title_of_blanks_is_refused_before_anything_is_kept(self, mall: Mall) -> None:
+        # req 16.1: what the shop's list could not read again never gets into it
+        shop = await mall.open_shop()
+        staff = manager(shop)
+        row = await offered(mall, shop)
+        for attempt in (
+            mall.marketing.add(staff, REQUEST, text(mall, title="")),
+            mall.marketing.edit(staff, row.id, text(mall, title="")),
+        ):
+            with pytest.raises(BadCampaign) as caught:
+                await attempt
+            assert "活动名称" in caught.value.text("zh-CN")
+        assert [one.title for one in (await mall.marketing.all_of(staff))[0]] == [row.title]
+        await mall.assert_clean()
+
     async def test_goods_of_others_and_other_shops_campaigns_are_refused(self, mall: Mall) -> None:
         shop, other = await mall.open_shop(), await mall.open_shop("巷口面馆")
         cup, _ = await mall.put_on_sale(other)

@@ -58,6 +58,8 @@ class TestCampaigns:
     @pytest.mark.parametrize(
         "changes",
         [
+            {"title": ""},
+            {"title": "　 "},
             {"terms": Terms()},
             {"terms": Terms(value_fen=500, off_bp=1000)},
             {"terms": Terms(value_fen=500, cap_fen=100)},

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from octshop_rt.commerce.catalog.model import Fulfilment
+from octshop_rt.commerce.catalog.model import Fulfilment, Sku
 from octshop_rt.commerce.marketing import store
 from octshop_rt.commerce.marketing.model import (
+    Coupon,
     CouponState,
     CouponUnusable,
     Terms,
@@ -17,6 +18,7 @@ from octshop_rt.commerce.marketing.model import (
 from octshop_rt.commerce.marketing.rules import came_back, standing
 from octshop_rt.commerce.order.model import Checkedout, PriceChanged, State, WantedLine
 from octshop_rt.commerce.order.service import GRACE_MS
+from octshop_rt.core.auth.model import Buyer
 from octshop_rt.core.clock import DAY, MINUTE
 from octshop_rt.core.errors import Busy, DomainError, NotFound, RequestConflict, UnknownOutcome
 from octshop_rt.core.fsck import examine
@@ -236,6 +238,35 @@ class TestLife:
                 assert order.id in back
                 assert on != order.id
         await mall.assert_clean()
+
+
+async def test_a_checkout_pressed_again_and_again_is_one_order_with_its_coupon(mall: Mall) -> None:
+    # req B7, 16.4: what the first press has taken, the coupon and the last piece, is no refusal to the second
+    shop = await mall.open_shop()
+    for _ in range(4):
+        cup, _ = await mall.put_on_sale(shop, stock=1)
+        buyer, request_id = mall.buyer(), mall.ids.new("Z")
+        coupon = await claimed(mall, buyer, await offered(mall, shop))
+
+        async def press(
+            ms: int, cup: Sku = cup, buyer: Buyer = buyer, request_id: str = request_id, coupon: Coupon = coupon
+        ) -> str:
+            await asyncio.sleep(ms / 1_000)
+            while True:
+                try:
+                    made = await mall.buy(
+                        buyer, [(cup, 1)], request_id=request_id, coupon_ids=[coupon.id], expected_payable_fen=1490
+                    )
+                except (Busy, UnknownOutcome):
+                    continue
+                except DomainError as refusal:
+                    return refusal.code
+                return made.group.id
+
+        answers = await asyncio.gather(*(press(ms) for ms in range(0, 60, 3)))
+        assert len(set(answers)) == 1
+        assert (await state(mall, coupon))[0] == "held"
+    await mall.assert_clean()
 
 
 async def test_fsck_names_what_is_planted(mall: Mall) -> None:

@@ -148,6 +148,7 @@ class Unused(Struct, frozen=True, kw_only=True):
     voucher_id: Id
     line_id: Id
     uses: int
+    valid_until: Millis
 
 
 class RefundLine(Struct, frozen=True, kw_only=True):
@@ -223,6 +224,15 @@ class Decided(DomainError):
     status = 409
     zh = "该申请当前状态为“{label_zh}”，不能再这样处理"
     en = "This request is now “{label_en}” and can no longer be dealt with this way"
+
+
+class TooLate(DomainError):
+    """Silence has agreed, whether or not the clock has come round to saying so."""
+
+    code = "aftersale.too_late"
+    status = 409
+    zh = "已过处理期限，按约定视为同意退款"
+    en = "The time to decide is over: the refund counts as agreed"
 
 
 class ReasonNeeded(DomainError):

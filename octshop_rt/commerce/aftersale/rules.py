@@ -38,6 +38,7 @@ class Take(Struct, frozen=True):
     voucher_id: str
     line_id: str
     uses: int
+    valid_until: Millis
 
 
 def fingerprint(wish: Wish) -> str:
@@ -87,7 +88,7 @@ def _from_vouchers(vouchers: Sequence[Unused], uses: int) -> list[Take]:
     for one in reversed(vouchers):
         taken = min(uses - sum(take.uses for take in found), one.uses)
         if taken:
-            found.append(Take(one.voucher_id, one.line_id, taken))
+            found.append(Take(one.voucher_id, one.line_id, taken, one.valid_until))
     return found
 
 
@@ -96,8 +97,23 @@ def piece(take: Take, amount_fen: Fen) -> Piece:
     return Piece(voucher_id=take.voucher_id, line_id=take.line_id, uses=take.uses, amount_fen=amount_fen)
 
 
-def opened(order: Order, pieces: tuple[Piece, ...], policy: Policy, wish: Wish, *, case_id: str, at: Millis) -> Case:
-    """A case just asked for, with a snapshot of all that binds it: amounts, and how long the shop may be silent."""
+def decide_until(taken: Iterable[Take], policy: Policy, at: Millis) -> Millis:
+    """How long the shop may be silent: its own time, but no longer than the first voucher it takes from is good.
+
+    A refusal gives the uses back, and they must still be good for something then.
+    """
+    return min((at + policy.aftersale_silence_s * SECOND, *(one.valid_until for one in taken)))
+
+
+def too_late(case: Case, now: Millis) -> bool:
+    """Whether silence has agreed to what nobody has answered."""
+    return case.state is CaseState.ASKED and now >= case.decide_until
+
+
+def opened(
+    order: Order, pieces: tuple[Piece, ...], policy: Policy, wish: Wish, *, case_id: str, at: Millis, until: Millis
+) -> Case:
+    """A case just asked for, with a snapshot of all that binds it: amounts, and `until` when it may be decided."""
     assert order.payment_id, "what is worth money was paid for"
     return Case(
         id=case_id,
@@ -117,7 +133,7 @@ def opened(order: Order, pieces: tuple[Piece, ...], policy: Policy, wish: Wish, 
         amount_fen=sum(one.amount_fen for one in pieces),
         state=CaseState.ASKED,
         asked_at=at,
-        decide_until=at + policy.aftersale_silence_s * SECOND,
+        decide_until=until,
         policy_versions=policy.versions,
         history=(Step(at=at, by=order.buyer_id, before="", after=CaseState.ASKED, reason=wish.reason),),
     )

@@ -16,17 +16,18 @@ from octshop_rt.commerce.aftersale.model import (
     Piece,
     ReasonNeeded,
     RefundOffer,
+    TooLate,
     WantedBack,
     Wish,
 )
 from octshop_rt.commerce.aftersale.vouchers import Vouchers
 from octshop_rt.commerce.order import aftersale as order_axis
-from octshop_rt.commerce.order.model import AftersaleState, Order
+from octshop_rt.commerce.order.model import AftersaleState
 from octshop_rt.commerce.order.service import OrderService
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, ShopStaff
 from octshop_rt.core.clock import Clock
-from octshop_rt.core.errors import NotFound, RequestConflict
+from octshop_rt.core.errors import DomainError, NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
 from octshop_rt.core.outbox import Outbox
@@ -95,8 +96,10 @@ class AftersaleService:
             fresh = await order_axis.order_of(tx, order.id)
             if fresh.aftersale_state is AftersaleState.OPEN:
                 raise AlreadyOpen
-            pieces = await self._set_aside(tx, fresh, wish)
-            case = rules.opened(fresh, pieces, policy, wish, case_id=case_id, at=now)
+            taken = rules.takes(fresh, await self._vouchers.unused(tx, fresh.id), wish.wanted)
+            pieces = await self._set_aside(tx, taken, wish)
+            until = rules.decide_until(taken, policy, now)
+            case = rules.opened(fresh, pieces, policy, wish, case_id=case_id, at=now, until=until)
             await store.add(tx, case)
             await order_axis.open_case(tx, fresh, case_id=case.id, at=now, by=buyer.person_id)
             await self._outbox.write(tx, AftersaleSilent(aftersale_id=case.id), due_at=case.decide_until)
@@ -105,13 +108,16 @@ class AftersaleService:
 
         try:
             return await self._db.transact(work)
-        except DuplicateKey:
-            made = await self._before(buyer, wish)
-            assert made is not None, "a duplicate request has its case"
-            return made
+        except (DuplicateKey, DomainError):
+            # The same request may have been faster, and is what stands in this one's way: its answer is the answer.
+            if (made := await self._before(buyer, wish)) is not None:
+                return made
+            raise
 
     async def withdraw(self, buyer: Buyer, case_id: str) -> Case:
-        """The buyer wants to use what he has after all. Again is the same act; Decided once the shop has answered."""
+        """The buyer wants to use what he has after all. Again is the same act; Decided once the shop has answered,
+        TooLate once its silence has.
+        """
 
         async def work(tx: Transaction) -> Case:
             case = _there(await store.of_buyer(tx, buyer.person_id, case_id))
@@ -119,6 +125,7 @@ class AftersaleService:
                 return case
             if case.state is not CaseState.ASKED:
                 raise Decided(**views.label_data(case))
+            self._in_time(case)
             return await self._course.ended(tx, case, CaseState.WITHDRAWN, by=buyer.person_id)
 
         return await self._db.transact(work)
@@ -138,7 +145,7 @@ class AftersaleService:
 
     async def refuse(self, staff: ShopStaff, case_id: str, reason: str) -> Case:
         """No money, with the reason the buyer will read (ReasonNeeded without); the uses are there again. The same
-        refusal again is the same act; Decided if the case went another way.
+        refusal again is the same act; Decided if the case went another way, TooLate once silence has agreed.
         """
         words = reason.strip()
         if not words:
@@ -150,6 +157,7 @@ class AftersaleService:
                 return case
             if case.state is not CaseState.ASKED:
                 raise Decided(**views.label_data(case))
+            self._in_time(case)
             return await self._course.ended(tx, case, CaseState.REFUSED, by=staff.person_id, reason=words)
 
         return await self._db.transact(work)
@@ -200,13 +208,16 @@ class AftersaleService:
         """How many cases wait for the shop."""
         return await store.count_at_shop(self._db, staff.shop_id, [CaseState.ASKED, CaseState.FAILED])
 
-    async def _set_aside(self, tx: Transaction, order: Order, wish: Wish) -> tuple[Piece, ...]:
-        """Freeze what is wanted. What is unused is read in the same transaction, so a write-off at the same moment
+    def _in_time(self, case: Case) -> None:
+        if rules.too_late(case, self._clock.now()):
+            raise TooLate(decide_until=case.decide_until)
+
+    async def _set_aside(self, tx: Transaction, taken: Sequence[rules.Take], wish: Wish) -> tuple[Piece, ...]:
+        """Freeze what is wanted. What is unused was read in the same transaction, so a write-off at the same moment
         makes one of the two begin again and see the other.
         """
-        takes = rules.takes(order, await self._vouchers.unused(tx, order.id), wish.wanted)
         pieces: list[Piece] = []
-        for one in takes:
+        for one in taken:
             amount_fen = await self._vouchers.freeze(tx, one.voucher_id, one.uses)
             pieces.append(rules.piece(one, amount_fen))
         amount_fen = sum(one.amount_fen for one in pieces)

@@ -12,6 +12,7 @@ from octshop_rt.commerce.aftersale.model import (
     NotRefundable,
     Reason,
     RefundOffer,
+    TooLate,
     TooManyUses,
     Wish,
     Words,
@@ -109,7 +110,7 @@ class BuyerAftersales:
                 self.withdraw,
                 permission=BUYER,
                 answer=AftersaleView,
-                errors=(Decided,),
+                errors=(Decided, TooLate),
                 summary="Withdraw a request the shop has not answered; the goods can be used again",
             ),
         ]

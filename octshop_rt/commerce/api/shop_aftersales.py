@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from octshop_rt.commerce.aftersale.model import Decided, ReasonNeeded
+from octshop_rt.commerce.aftersale.model import Decided, ReasonNeeded, TooLate
 from octshop_rt.commerce.aftersale.service import AftersaleService
 from octshop_rt.commerce.aftersale.views import AftersaleView, view
 from octshop_rt.commerce.api.aftersales import FILTERS, Aftersales, Filter
@@ -93,7 +93,7 @@ class ShopAftersales:
                 permission=at_shop(Right.MANAGE),
                 body=Refusal,
                 answer=AftersaleView,
-                errors=(Decided, ReasonNeeded),
+                errors=(Decided, TooLate, ReasonNeeded),
                 summary="Refuse with a reason; the goods can be used again",
             ),
             Route(

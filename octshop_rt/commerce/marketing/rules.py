@@ -49,7 +49,9 @@ _AFTER_CLAIMS = ("title", "words", "total", "claim_until")  # may still change (
 
 
 def check(text: CampaignText) -> None:
-    """BadCampaign for what does not fit together."""
+    """BadCampaign for what does not fit together, or has no name that a person could read."""
+    if not text.title.strip():
+        raise BadCampaign(reason_zh="请填写活动名称", reason_en="give the campaign a title")
     terms = text.terms
     if (terms.value_fen > 0) == (terms.off_bp > 0) or (terms.cap_fen and not terms.off_bp):
         raise BadCampaign(reason_zh="请填写减免金额或折扣(二选一)", reason_en="give an amount off or a percentage")

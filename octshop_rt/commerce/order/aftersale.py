@@ -37,10 +37,10 @@ async def close_case(tx: Transaction, order_id: str, *, case_id: str, at: Millis
 async def settle_case(
     tx: Transaction, order_id: str, *, case_id: str, at: Millis, by: str, uses: Mapping[str, int], amount_fen: Fen
 ) -> bool:
-    """A case gave `amount_fen` back for so many uses of each line; whether all that was paid has gone back now."""
+    """A case gave `amount_fen` back for so many uses of each line; whether the whole order has gone back now."""
     order = await order_of(tx, order_id)
     lines, refunded_fen = rules.after_refund(order, uses), order.refunded_fen + amount_fen
-    whole = refunded_fen == order.payable_fen
+    whole = rules.all_back(lines, refunded_fen, order.payable_fen)
     also: dict[str, Any] = {f"lines.{i}.uses_refunded": line.uses_refunded for i, line in enumerate(lines)}
     also["refunded_fen"] = refunded_fen
     target = AftersaleState.REFUNDED if whole else AftersaleState.PARTLY_REFUNDED

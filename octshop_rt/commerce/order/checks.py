@@ -107,6 +107,22 @@ async def _serves(db: Database, part: Owed) -> bool:
     return not part.paid or (order.payment_id, order.payable_fen) == (part.payment_id, part.amount_fen)
 
 
+async def refunded(db: Database) -> AsyncIterator[Finding]:
+    """F15: an order is refunded, as a whole or in part, exactly as its sum and its lines say."""
+    async for order in store.every(db):
+        if order.aftersale_state not in {AftersaleState.REFUNDED, AftersaleState.PARTLY_REFUNDED}:
+            continue
+        wanted = AftersaleState.REFUNDED if _all_back(order) else AftersaleState.PARTLY_REFUNDED
+        if order.aftersale_state is not wanted:
+            uses = [(line.uses_done, line.uses_refunded, line.uses_total) for line in order.lines]
+            found = f"{order.aftersale_state}: {order.refunded_fen} of {order.payable_fen} fen, uses {uses}"
+            yield Finding(check="F15", object_id=order.id, expected=wanted, found=found)
+
+
+def _all_back(order: Order) -> bool:
+    return rules.all_back(order.lines, order.refunded_fen, order.payable_fen)
+
+
 async def stock(db: Database) -> AsyncIterator[Finding]:
     """Stock follows an order's end by event: ends of the last minute may still be on their way."""
     lately = await db.time() - FOLLOWS_WITHIN_MS
@@ -156,7 +172,7 @@ def _agrees(order: Order, found: OnOrder | None) -> bool:
         return found is None
     wanted = CouponState.HELD if order.payment_state is PaymentState.UNPAID else CouponState.USED
     if found is None:  # it goes back when the whole order does, by event
-        return order.aftersale_state is AftersaleState.REFUNDED
+        return order.aftersale_state is AftersaleState.REFUNDED and _all_back(order)
     return (found.coupon_id, found.state) == (order.coupon.id, wanted)
 
 
@@ -228,5 +244,6 @@ CHECKS: tuple[Check, ...] = (
     Check(id="F133", text="an order's coupon is held while unpaid, used when paid, on no other order", run=coupons),
     Check(id="F14", text="an order is paid exactly when it has a payment", run=paid),
     Check(id="F14p", text="the payment behind a paid order is itself paid", run=payment_behind),
+    Check(id="F15", text="a refunded order has all its money back and no use, done or left", run=refunded),
     Check(id="F14o", text="what was paid for an order made it paid or goes back", run=payments_have_orders),
 )

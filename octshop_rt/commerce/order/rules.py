@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, structs
@@ -220,6 +220,12 @@ def after_refund(order: Order, uses: Mapping[str, int]) -> tuple[OrderLine, ...]
     lines = tuple(structs.replace(one, uses_refunded=one.uses_refunded + uses.get(one.id, 0)) for one in order.lines)
     progress(lines)
     return lines
+
+
+def all_back(lines: Iterable[OrderLine], refunded_fen: Fen, payable_fen: Fen) -> bool:
+    """Whether the whole order has gone back. Money alone does not say so: uses may be worth nothing."""
+    untouched = all(not line.uses_done and line.uses_refunded == line.uses_total for line in lines)
+    return untouched and refunded_fen == payable_fen
 
 
 def progress(lines: Sequence[OrderLine]) -> FulfilmentState:

@@ -30,7 +30,7 @@ from octshop_rt.commerce.pricing.model import Quote
 from octshop_rt.commerce.shop.service import ShopService
 from octshop_rt.core.auth.model import Buyer, ShopStaff
 from octshop_rt.core.clock import MINUTE, Clock
-from octshop_rt.core.errors import NotFound, RequestConflict
+from octshop_rt.core.errors import DomainError, NotFound, RequestConflict
 from octshop_rt.core.ids import Ids
 from octshop_rt.core.money import Fen
 from octshop_rt.core.mongo import Database, DuplicateKey, Transaction
@@ -108,37 +108,20 @@ class OrderService:
         print_ = rules.fingerprint(lines, fulfilment, memo, expected_payable_fen, coupon_ids)
         if (before := await self._before(buyer, request_id, print_)) is not None:
             return before
-        priced = await self.quote_for(buyer, lines, fulfilment, coupon_ids)
-        basket, quoted = priced.basket, priced.quote
-        if quoted.payable_fen != expected_payable_fen or quote_hash not in {None, quoted.quote_hash}:
-            raise PriceChanged(payable_fen=quoted.payable_fen, expected_fen=expected_payable_fen)
-        orders, group = await self._draft(buyer, priced, memo, request_id, print_)
-        await self._inventory.glance(basket.wanted)
-
-        async def work(tx: Transaction) -> None:
-            await store.add_group(tx, group)
-            for order in orders:
-                await self._inventory.reserve(tx, order.id, rules.wants_of(order))
-                if order.coupon is not None:
-                    await self._coupons.hold(tx, buyer.person_id, order.id, order.coupon.id)
-            await store.add_orders(tx, orders)
-            for order in orders:
-                if order.payable_fen == 0:
-                    await settle_free(tx, order, self._inventory, self._coupons, self._outbox)
-                else:
-                    due_at = order.pay_until + GRACE_MS
-                    await self._outbox.write(tx, OrderUnpaid(order_id=order.id), due_at=due_at)
-
         try:
-            async with self._inventory.in_turn(basket.wanted):
-                await self._db.transact(work)
-        except DuplicateKey:
-            pass  # the same request was faster: its answer is the answer
-        else:
-            if all(order.payable_fen for order in orders):
-                return Checkedout(group=group, orders=orders)
+            priced = await self.quote_for(buyer, lines, fulfilment, coupon_ids)
+            _as_agreed(priced.quote, expected_payable_fen, quote_hash)
+            orders, group = await self._draft(buyer, priced, memo, request_id, print_)
+            await self._make(buyer, priced.basket, orders, group)
+        except (DuplicateKey, DomainError):
+            # The same request may have been faster, and hold the coupon or the last piece: its answer is the answer.
+            if (made := await self._before(buyer, request_id, print_)) is not None:
+                return made
+            raise
+        if all(order.payable_fen for order in orders):
+            return Checkedout(group=group, orders=orders)
         made = await self._before(buyer, request_id, print_)
-        assert made is not None, "a committed or duplicate checkout has its group"
+        assert made is not None, "a committed checkout has its group"
         return made
 
     async def cancel(self, buyer: Buyer, order_id: str, reason: str) -> Order:
@@ -263,6 +246,27 @@ class OrderService:
         )
         return orders, group
 
+    async def _make(self, buyer: Buyer, basket: rules.Basket, orders: Sequence[Order], group: OrderGroup) -> None:
+        """All of a checkout or nothing. DuplicateKey if the same request was faster."""
+        await self._inventory.glance(basket.wanted)
+
+        async def work(tx: Transaction) -> None:
+            await store.add_group(tx, group)
+            for order in orders:
+                await self._inventory.reserve(tx, order.id, rules.wants_of(order))
+                if order.coupon is not None:
+                    await self._coupons.hold(tx, buyer.person_id, order.id, order.coupon.id)
+            await store.add_orders(tx, orders)
+            for order in orders:
+                if order.payable_fen == 0:
+                    await settle_free(tx, order, self._inventory, self._coupons, self._outbox)
+                else:
+                    due_at = order.pay_until + GRACE_MS
+                    await self._outbox.write(tx, OrderUnpaid(order_id=order.id), due_at=due_at)
+
+        async with self._inventory.in_turn(basket.wanted):
+            await self._db.transact(work)
+
     async def _before(self, buyer: Buyer, request_id: str, print_: str) -> Checkedout | None:
         group = await store.group_by_request(self._db, buyer.person_id, request_id)
         if group is None:
@@ -271,6 +275,11 @@ class OrderService:
             raise RequestConflict
         orders = {order.id: order for order in await store.by_ids(self._db, buyer.person_id, group.order_ids)}
         return Checkedout(group=group, orders=tuple(orders[order_id] for order_id in group.order_ids))
+
+
+def _as_agreed(quoted: Quote, expected_fen: Fen, quote_hash: str | None) -> None:
+    if quoted.payable_fen != expected_fen or quote_hash not in {None, quoted.quote_hash}:
+        raise PriceChanged(payable_fen=quoted.payable_fen, expected_fen=expected_fen)
 
 
 def _page(rows: list[Order]) -> tuple[list[Order], str | None]:
