@@ -130,6 +130,16 @@ class TestClaims:
         assert await mall.marketing.claimed_by(buyer, row.shop_id) == {row.id: 3}
         await mall.assert_clean()
 
+    async def test_the_same_claim_many_times_in_flight_is_one_coupon_and_no_refusal(self, mall: Mall) -> None:
+        # req 16.2, M6: a twin that finds the share or the last one taken by itself has its coupon
+        buyer, row = mall.buyer(), await offered(mall, await mall.open_shop(), total=1, per_buyer=1)
+        for _ in range(4):
+            request_id = mall.ids.new("Z")
+            answers = await asyncio.gather(*(mall.marketing.claim(buyer, row.id, request_id) for _ in range(8)))
+            assert len({one.id for one in answers}) == 1
+            buyer, row = mall.buyer(), await offered(mall, await mall.open_shop(), total=1, per_buyer=1)
+        await mall.assert_clean()
+
 
 async def insist(node: Mall, buyer: Buyer, row: Campaign) -> Coupon | DomainError:
     """A client: busy and unknown are answered by the same request again."""

@@ -15,6 +15,7 @@ from octshop_rt.commerce.marketing.model import (
     Campaign,
     CampaignFixed,
     CampaignText,
+    ClaimRefused,
     Counts,
     Coupon,
     Tab,
@@ -126,15 +127,18 @@ class Marketing:
                 if before.campaign_id != campaign_id:
                     raise RequestConflict
                 return before
-            seen = await self.one(campaign_id)
-            mine = await store.count_of(self._db, buyer.person_id, campaign_id)
-            if (refusal := rules.claim_refusal(seen, mine, self._clock.now())) is not None:
-                raise refusal
             try:
+                seen = await self.one(campaign_id)
+                mine = await store.count_of(self._db, buyer.person_id, campaign_id)
+                if (refusal := rules.claim_refusal(seen, mine, self._clock.now())) is not None:
+                    raise refusal
                 async with self._turnstile.through([campaign_id]):
                     return await self._take(buyer, campaign_id, request_id, mine)
             except DuplicateKey:  # this request, or another of this buyer's, was faster: look again
                 continue
+            except ClaimRefused:  # for what this very request's twin has just taken, it is no refusal
+                if await store.coupon_by_request(self._db, buyer.person_id, request_id) is None:
+                    raise
 
     async def _take(self, buyer: Buyer, campaign_id: str, request_id: str, mine: int) -> Coupon:
         coupon_id, now = self._ids.new("Q"), self._clock.now()
